@@ -1,0 +1,1 @@
+"""ArtPulse core: contract, features, model, drift, gates, store, control and agent; no framework."""
