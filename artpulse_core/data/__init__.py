@@ -1,0 +1,1 @@
+"""What is learned from: contracts, problem files, pictures and where data comes from."""

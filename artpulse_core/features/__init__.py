@@ -1,0 +1,1 @@
+"""Feature sets (placeholder replaced by branch features)."""
