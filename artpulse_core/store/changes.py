@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, exc, insert, select, text, update
+from sqlalchemy import Connection, Select, exc, insert, select, text, update
 
 from artpulse_core.errors import ChangeConflict
 from artpulse_core.store.clock import stamp
@@ -153,12 +153,34 @@ def open_rows(db: Database, model: str | None = None) -> list[Change]:
         return [Change(**row) for row in connection.execute(query).mappings()]
 
 
+def by_key(db: Database, key: str) -> Change | None:
+    """The row an idempotency key opened, or None."""
+    with db.read() as connection:
+        return _by_key(connection, key)
+
+
+def last_champion(db: Database, model: str) -> Change | None:
+    """The newest row that made a champion of ``model``, or None."""
+    query = select(changes).where(changes.c.action.in_(("promote", "rollback")))
+    return _newest(db, query.where(changes.c.model == model, changes.c.state == "done"))
+
+
+def registration(db: Database, model: str, version: int) -> Change | None:
+    """The row that registered ``version``, or None when it came another way."""
+    query = select(changes).where(changes.c.action == "register", changes.c.target == version)
+    return _newest(db, query.where(changes.c.model == model, changes.c.state == "done"))
+
+
 def verify_chain(db: Database) -> int | None:
     """The first sequence whose row was altered, removed or inserted; None when the chain holds."""
     expected, previous = 1, FIRST
     with db.read() as connection:
         for row in connection.execute(select(changes).order_by(changes.c.sequence)).mappings():
-            if row["sequence"] != expected or row["prev_hash"] != previous or row["hash"] != digest(dict(row)):
+            if (
+                row["sequence"] != expected
+                or row["prev_hash"] != previous
+                or row["hash"] != digest(dict(row))
+            ):
                 return expected
             expected, previous = expected + 1, row["hash"]
     return None
@@ -190,6 +212,12 @@ def _open_row(connection: Connection, model: str) -> Change | None:
     query = select(changes).where(changes.c.model == model, changes.c.state == "open")
     row = connection.execute(query).mappings().first()
     return None if row is None else Change(**row)
+
+
+def _newest(db: Database, query: Select[Any]) -> Change | None:
+    with db.read() as connection:
+        row = connection.execute(query.order_by(changes.c.sequence.desc()).limit(1)).mappings().first()
+        return None if row is None else Change(**row)
 
 
 def _same(first: Change, model: str, action: str, target: int | None) -> Change:

@@ -28,6 +28,10 @@ CONNECT_SECONDS = 5
 LOCK_SPACE = 0x41525450
 
 
+class LockHeld(StoreError):  # noqa: N818 - says what is the case
+    """Another living process holds the lock."""
+
+
 class Database:
     """One database by SQLAlchemy URL (``sqlite:///…`` or ``postgresql://…``); safe to share between threads."""
 
@@ -84,7 +88,7 @@ class Database:
         """A lock between processes that the death of its holder releases.
 
         SQLite: ``flock`` on a file beside the database; PostgreSQL: an advisory lock of the session. Raises
-        ``StoreError`` when ``wait`` is false and somebody holds it.
+        ``LockHeld`` when ``wait`` is false and somebody holds it.
         """
         with self._file_lock(name, wait) if self._file is not None else self._advisory_lock(name, wait):
             yield
@@ -120,7 +124,7 @@ class Database:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
-                raise StoreError(f"Another process is busy with {name}.") from None
+                raise LockHeld(f"Another process is busy with {name}.") from None
             yield
         finally:
             os.close(descriptor)
@@ -136,7 +140,7 @@ class Database:
             connection = opened.execution_options(isolation_level="AUTOCOMMIT")
             taken = connection.execute(text(f"SELECT {call}(:space, :key)"), key).scalar()
             if not wait and not taken:
-                raise StoreError(f"Another process is busy with {name}.")
+                raise LockHeld(f"Another process is busy with {name}.")
             try:
                 yield
             finally:
