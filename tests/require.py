@@ -8,18 +8,13 @@ from typing import NoReturn
 import pytest
 
 
-def missing(part: str, how: str) -> NoReturn:
+def require(part: str, how: str) -> NoReturn:
     """Skip this test because ``part`` is missing, saying ``how`` to get it; fail where nothing may be missing.
 
-    ARTPULSE_REQUIRE_ALL=1 is set in CI, so that a skip never hides there.
+    ARTPULSE_REQUIRE_ALL=1 is set in CI, so that a skip never hides there. Call it where the part was looked for
+    and not found: ``if not pg_ctl: require("PostgreSQL", "apt-get install postgresql")``.
     """
     sentence = f"needs {part}, which is not here: {how}"
     if os.environ.get("ARTPULSE_REQUIRE_ALL") == "1":
         pytest.fail(sentence, pytrace=False)
     pytest.skip(sentence)
-
-
-def require(part: str, how: str, *, present: object = None) -> None:
-    """Go on when ``present`` is true, else treat ``part`` as missing (see ``missing``)."""
-    if not present:
-        missing(part, how)
