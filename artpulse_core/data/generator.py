@@ -79,7 +79,9 @@ def picture(label: str, number: int, *, seed: int, style: Style = "standard") ->
 def _judge(root: Path, per_label: int, start: int, labels: tuple[str, ...], style: str) -> None:
     unknown = [label for label in labels if label not in LABELS]
     if unknown or not labels:
-        raise DataError(f"Pictures can be generated for {', '.join(LABELS)}; not for {', '.join(unknown) or 'nothing'}.")
+        raise DataError(
+            f"Pictures can be generated for {', '.join(LABELS)}; not for {', '.join(unknown) or 'nothing'}."
+        )
     if style not in ("standard", "shifted"):
         raise DataError(f"There is no style {style!r}; use standard or shifted.")
     if per_label < 1 or start < 0:
@@ -97,9 +99,13 @@ def _claim(root: Path, note: dict[str, Any]) -> None:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read as JSON; generate into another folder.") from error
         if found != note:
-            raise DataError(f"{root} holds pictures made with other options ({path.name}); use another folder.")
+            raise DataError(
+                f"{root} holds pictures made with other options ({path.name}); use another folder."
+            )
     elif root.is_dir() and any(not item.name.startswith(".") for item in root.iterdir()):
-        raise DataError(f"{root} holds files that were not generated; synthetic pictures are not mixed with them.")
+        raise DataError(
+            f"{root} holds files that were not generated; synthetic pictures are not mixed with them."
+        )
     else:
         write_whole(path, json.dumps(note, indent=2).encode() + b"\n")
 

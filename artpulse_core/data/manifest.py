@@ -67,7 +67,11 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int, str, ManifestRow]]:
     reader.fieldnames = columns
     try:
         for record in reader:
-            values = {key: (value or "").strip() for key, value in record.items() if isinstance(key, str) and not isinstance(value, list)}
+            values = {
+                key: (value or "").strip()
+                for key, value in record.items()
+                if isinstance(key, str) and not isinstance(value, list)
+            }
             row = ManifestRow(values["label"], values.get("group", ""), values.get("split") or None)
             yield reader.line_num, values["file"], row
     except csv.Error as error:

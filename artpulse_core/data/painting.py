@@ -108,9 +108,15 @@ def _minimal(hand: Hand, rng: Rng) -> Image.Image:
         width, height = (int(v) for v in rng.uniform(20, 130, 2) * hand.brush)
         tone = float(rng.choice([-0.45, -0.25, -0.12, 0.12]))
         if rng.random() < 0.3:
-            draw.line([(x, 0), (x, SIDE)] if rng.random() < 0.5 else [(0, y), (SIDE, y)], _colour(hand, rng, tone), 3)
+            draw.line(
+                [(x, 0), (x, SIDE)] if rng.random() < 0.5 else [(0, y), (SIDE, y)],
+                _colour(hand, rng, tone),
+                3,
+            )
         else:
-            draw.rectangle([x - width // 2, y - height // 2, x + width // 2, y + height // 2], _colour(hand, rng, tone))
+            draw.rectangle(
+                [x - width // 2, y - height // 2, x + width // 2, y + height // 2], _colour(hand, rng, tone)
+            )
     return image
 
 
@@ -143,10 +149,22 @@ def _neo_pop(hand: Hand, rng: Rng) -> Image.Image:
             left, top = column * step, row * step
             draw.rectangle([left, top, left + step, top + step], _colour(hand, rng), (20, 18, 22), 3)
             if rng.random() < 0.5:
-                _dots(draw, (left, top, left + step, top + step), _colour(hand, rng, -0.2), round(float(rng.uniform(7, 13)) * hand.brush))
+                _dots(
+                    draw,
+                    (left, top, left + step, top + step),
+                    _colour(hand, rng, -0.2),
+                    round(float(rng.uniform(7, 13)) * hand.brush),
+                )
             for _ in range(max(1, round(float(rng.uniform(1, 4)) * hand.density / panels))):
                 spot = (left + int(rng.integers(step)), top + int(rng.integers(step)))
-                _blob(draw, rng, spot, step * float(rng.uniform(0.15, 0.4)), _colour(hand, rng), outline=(20, 18, 22))
+                _blob(
+                    draw,
+                    rng,
+                    spot,
+                    step * float(rng.uniform(0.15, 0.4)),
+                    _colour(hand, rng),
+                    outline=(20, 18, 22),
+                )
     return image
 
 
@@ -164,7 +182,13 @@ def _surreal(hand: Hand, rng: Rng) -> Image.Image:
         draw.ellipse([x, y + size * 0.7, x + size * 4, y + size * 1.1], _colour(hand, rng, -0.4))
         for part in range(5):
             inner = size * (1 - part / 6)
-            _blob(draw, rng, (x - part * 2, y - part * 2), inner, _colour(hand, rng, -0.25 + part * 0.11, part // 3))
+            _blob(
+                draw,
+                rng,
+                (x - part * 2, y - part * 2),
+                inner,
+                _colour(hand, rng, -0.25 + part * 0.11, part // 3),
+            )
     return image.filter(ImageFilter.GaussianBlur(1.2))
 
 
@@ -194,13 +218,20 @@ def _wash(hand: Hand, rng: Rng, depth: float, *, smooth: bool = False) -> Image.
     """A ground that flows between colours of the palette; ``depth`` is its range of tones."""
     cells = 2 if smooth else 4
     coarse = np.array(
-        [_colour(hand, rng, float(rng.uniform(-depth, depth / 3))) for _ in range(cells * cells)], dtype=np.uint8
+        [_colour(hand, rng, float(rng.uniform(-depth, depth / 3))) for _ in range(cells * cells)],
+        dtype=np.uint8,
     )
     return Image.fromarray(coarse.reshape(cells, cells, 3)).resize((SIDE, SIDE), Resampling.BICUBIC)
 
 
 def _stroke(
-    draw: ImageDraw.ImageDraw, rng: Rng, start: tuple[int, int], length: float, colour: Colour, brush: float, direction: float | None = None
+    draw: ImageDraw.ImageDraw,
+    rng: Rng,
+    start: tuple[int, int],
+    length: float,
+    colour: Colour,
+    brush: float,
+    direction: float | None = None,
 ) -> None:
     """A bent line of three pieces."""
     angle = float(rng.uniform(0, 2 * np.pi)) if direction is None else direction + float(rng.normal(0, 0.5))
@@ -213,7 +244,12 @@ def _stroke(
 
 
 def _blob(
-    draw: ImageDraw.ImageDraw, rng: Rng, centre: tuple[int, int], size: float, colour: Colour, outline: Colour | None = None
+    draw: ImageDraw.ImageDraw,
+    rng: Rng,
+    centre: tuple[int, int],
+    size: float,
+    colour: Colour,
+    outline: Colour | None = None,
 ) -> None:
     """A closed form with a wavering radius."""
     angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)
