@@ -27,7 +27,9 @@ def get(name: str) -> FeatureSet:
     parts = name.split("+")
     unknown = [part for part in parts if part not in _SETS]
     if unknown:
-        raise ProblemError(f"There is no feature set {unknown[0]!r}; known are {', '.join(_SETS)} and joins with '+'.")
+        raise ProblemError(
+            f"There is no feature set {unknown[0]!r}; known are {', '.join(_SETS)} and joins with '+'."
+        )
     if len(set(parts)) < len(parts):
         raise ProblemError(f"The feature set {name!r} names a part twice.")
     return _SETS[name] if len(parts) == 1 else Joined(tuple(_SETS[part] for part in parts))

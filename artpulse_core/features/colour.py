@@ -20,7 +20,9 @@ _encoded = np.arange(256, dtype=np.float64) / 255
 # IEC 61966-2-1: the sRGB curve.
 _LINEAR = np.where(_encoded <= 0.04045, _encoded / 12.92, ((_encoded + 0.055) / 1.055) ** 2.4)
 # sRGB primaries to XYZ, each row divided by the D65 white, so that white is (1, 1, 1).
-_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 _TO_XYZ /= _TO_XYZ.sum(axis=1, keepdims=True)
 # One product of the encoded channel and the matrix for each byte: a table instead of 3 × 3 multiplications.
 _TABLE = (_LINEAR[:, None, None] * _TO_XYZ.T[None]).astype(np.float32)  # (byte, channel, XYZ)
@@ -88,7 +90,11 @@ def colour_block(pixels: np.ndarray, lab: Lab) -> dict[str, float]:
         for point in (10, 50, 90):
             out[f"hsv_{name}_p{point}"] = float(np.searchsorted(np.cumsum(counts), point / 100)) / 255
     out |= _hue(hsv[..., 0], hsv[..., 1], a, b, chroma)
-    for name, shares in (("l", share(light, 10, 0, 100)), ("c", share(chroma, 10, 0, 100)), ("v", share(hsv[..., 2], 8, 0, 256))):
+    for name, shares in (
+        ("l", share(light, 10, 0, 100)),
+        ("c", share(chroma, 10, 0, 100)),
+        ("v", share(hsv[..., 2], 8, 0, 256)),
+    ):
         out |= {f"hist_{name}_{i}": float(value) ** 0.5 for i, value in enumerate(shares)}
     out |= _lab_cube(light, a, b)
     out |= _tail(a, b, chroma)
@@ -97,7 +103,9 @@ def colour_block(pixels: np.ndarray, lab: Lab) -> dict[str, float]:
     return out
 
 
-def _hue(hue: np.ndarray, saturation: np.ndarray, a: np.ndarray, b: np.ndarray, chroma: np.ndarray) -> dict[str, float]:
+def _hue(
+    hue: np.ndarray, saturation: np.ndarray, a: np.ndarray, b: np.ndarray, chroma: np.ndarray
+) -> dict[str, float]:
     """The hue circle, first and second order, weighted by saturation and by chroma; and its histogram."""
     out: dict[str, float] = {}
     total = float(chroma.sum()) + 1e-3 * chroma.size
@@ -105,7 +113,11 @@ def _hue(hue: np.ndarray, saturation: np.ndarray, a: np.ndarray, b: np.ndarray, 
     safe = np.maximum(chroma, np.float32(1e-3))
     double_x, double_y = float(((a * a - b * b) / safe).sum()), float((2 * a * b / safe).sum())
     for word, (u, v) in (("1", (x, y)), ("2", (double_x, double_y))):
-        out |= {f"hue_cos{word}": u / total, f"hue_sin{word}": v / total, f"hue_r{word}": float(np.hypot(u, v)) / total}
+        out |= {
+            f"hue_cos{word}": u / total,
+            f"hue_sin{word}": v / total,
+            f"hue_r{word}": float(np.hypot(u, v)) / total,
+        }
     weight = np.bincount(hue.ravel(), weights=saturation.ravel(), minlength=256)
     shares = np.roll(weight, 256 // _HUES // 2)[: _HUES * 21].reshape(_HUES, 21).sum(axis=1)
     shares = shares / (float(weight.sum()) + 1e-3 * hue.size)
@@ -134,7 +146,10 @@ def _tail(a: np.ndarray, b: np.ndarray, chroma: np.ndarray) -> dict[str, float]:
     x, y = float(a.sum()), float(b.sum())
     length = max(float(np.hypot(x, y)), 1e-6)
     across = np.abs(a * np.float32(y / length) - b * np.float32(x / length))
-    out |= {f"tail_across{i}": float(np.log1p(value)) for i, value in enumerate(np.percentile(across, (50, 90, 99)))}
+    out |= {
+        f"tail_across{i}": float(np.log1p(value))
+        for i, value in enumerate(np.percentile(across, (50, 90, 99)))
+    }
     spread = np.cov(np.stack([a.ravel(), b.ravel()])[:, ::2]) if a.size > 4 else np.zeros((2, 2))
     values = np.maximum(np.linalg.eigvalsh(np.nan_to_num(spread)), 0)
     out |= {"tail_axis_small": float(np.log1p(values[0])), "tail_axis_large": float(np.log1p(values[1]))}
@@ -157,7 +172,9 @@ def _colourfulness(pixels: np.ndarray) -> dict[str, float]:
 def _palette(pixels: np.ndarray) -> dict[str, float]:
     """How many of 4,096 colours are used, how evenly, and what the first 1 to 64 cover."""
     coarse = (pixels >> 4).astype(np.int32)
-    counts = np.bincount(((coarse[..., 0] << 8) | (coarse[..., 1] << 4) | coarse[..., 2]).ravel(), minlength=4096)
+    counts = np.bincount(
+        ((coarse[..., 0] << 8) | (coarse[..., 1] << 4) | coarse[..., 2]).ravel(), minlength=4096
+    )
     shares = np.sort(counts[counts > 0])[::-1] / max(1, int(counts.sum()))
     covered = np.cumsum(shares)
     out = {f"palette_top{cut}": float(covered[min(cut, covered.size) - 1]) for cut in _CUTS}

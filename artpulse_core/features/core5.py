@@ -32,10 +32,20 @@ class Field:
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("hue_mean", 0.0, 1.0, "Saturation-weighted circular mean of hue, in turns: 0 red, 1/3 green, 2/3 blue; below 1."),
+    Field(
+        "hue_mean",
+        0.0,
+        1.0,
+        "Saturation-weighted circular mean of hue, in turns: 0 red, 1/3 green, 2/3 blue; below 1.",
+    ),
     Field("sat_mean", 0.0, 1.0, "Mean HSV saturation: 0 grey, 1 pure colour."),
     Field("val_mean", 0.0, 1.0, "Mean HSV value: 0 black, 1 full brightness."),
-    Field("contrast", 0.0, 1.0, "Twice the standard deviation of brightness: 0 flat, 1 half black and half white."),
+    Field(
+        "contrast",
+        0.0,
+        1.0,
+        "Twice the standard deviation of brightness: 0 flat, 1 half black and half white.",
+    ),
     Field("edges", 0.0, 1.0, "Square root of the mean brightness step between neighbouring pixels."),
 )
 

@@ -75,7 +75,11 @@ def _symmetry(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, floa
     centred = light - light.mean()
     power = float((centred * centred).sum(dtype=np.float64)) + 1e-3 * centred.size
     out = {}
-    for name, other in (("sides", centred[:, ::-1]), ("height", centred[::-1]), ("turned", centred[::-1, ::-1])):
+    for name, other in (
+        ("sides", centred[:, ::-1]),
+        ("height", centred[::-1]),
+        ("turned", centred[::-1, ::-1]),
+    ):
         out[f"mirror_{name}"] = float((centred * other).sum(dtype=np.float64)) / power
     distance = np.abs(a - a[:, ::-1]) + np.abs(b - b[:, ::-1])
     out["mirror_colour"] = float(np.log1p(distance.mean(dtype=np.float64)))

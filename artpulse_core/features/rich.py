@@ -34,4 +34,6 @@ class Rich(FeatureSet):
 
     def extract(self, pixels: np.ndarray) -> np.ndarray:
         """The numbers of (h, w, 3) uint8 pixels, shrunk to 192 pixels first where larger; always finite."""
-        return np.fromiter(blocks(shrink(pixels, self.side)).values(), dtype=np.float64, count=len(self.names))
+        return np.fromiter(
+            blocks(shrink(pixels, self.side)).values(), dtype=np.float64, count=len(self.names)
+        )

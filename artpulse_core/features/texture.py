@@ -37,7 +37,10 @@ def _gradients(grey: np.ndarray) -> dict[str, float]:
     across = padded[1:-1, 2:] - padded[1:-1, :-2]
     down = padded[2:, 1:-1] - padded[:-2, 1:-1]
     size = np.sqrt(across * across + down * down)
-    out = {f"grad_p{p}": float(np.log(v + 1e-3)) for p, v in zip((25, 50, 75, 90, 97), np.percentile(size, (25, 50, 75, 90, 97)), strict=True)}
+    out = {
+        f"grad_p{p}": float(np.log(v + 1e-3))
+        for p, v in zip((25, 50, 75, 90, 97), np.percentile(size, (25, 50, 75, 90, 97)), strict=True)
+    }
     out["grad_mean"] = float(np.log(size.mean(dtype=np.float64) + 1e-3))
     for name, limit in (("flat", 0.01), ("soft", 0.05), ("hard", 0.3)):
         out[f"grad_over_{name}"] = float((size > limit).mean())
@@ -146,7 +149,9 @@ def _residuals(lab: Lab) -> dict[str, float]:
             variance = float(square.mean(dtype=np.float64))
             fourth = float((square * square).mean(dtype=np.float64))
             out[f"detail_{name}{level}"] = float(np.log(variance**0.5 + 1e-2))
-            out[f"detail_{name}{level}_kurt"] = float(np.log1p(fourth / variance**2)) if variance > 1e-4 else 0.0
+            out[f"detail_{name}{level}_kurt"] = (
+                float(np.log1p(fourth / variance**2)) if variance > 1e-4 else 0.0
+            )
             current = half
     return out
 
@@ -161,7 +166,9 @@ def _blocks(light: np.ndarray, size: int = 8) -> dict[str, float]:
         mean = cut.mean(axis=(1, 3))
         blocks = np.sqrt(np.maximum((cut * cut).mean(axis=(1, 3)) - mean * mean, 0)).ravel()
     points = (10, 25, 50, 75, 90)
-    out = {f"block_p{p}": float(np.log1p(v)) for p, v in zip(points, np.percentile(blocks, points), strict=True)}
+    out = {
+        f"block_p{p}": float(np.log1p(v)) for p, v in zip(points, np.percentile(blocks, points), strict=True)
+    }
     out["block_quiet"] = float((blocks < 1.5).mean())
     return out
 
