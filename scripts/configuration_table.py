@@ -62,7 +62,7 @@ def table() -> str:
     rows = ["| variable | type | default | meaning |", "|---|---|---|---|"]
     for env, field in variables().items():
         info = Settings.model_fields[field]
-        meaning = (info.description or "").replace("|", "\\|")
+        meaning = (info.description or "").replace("|", "\\|").replace("<", "&lt;")
         rows.append(f"| `{env}` | {kind(info.annotation)} | {default(info.default)} | {meaning} |")
     return "\n".join(rows)
 
