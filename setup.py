@@ -66,7 +66,7 @@ setup(
             "problems/*.toml",
             "store/migrations/*",
             "store/migrations/versions/*",
-            "policy.yaml",
+            "gates/policy.yaml",
             "py.typed",
         ],
         "artpulse_api": ["templates/*", "static/*", "static/swagger/*", "py.typed"],

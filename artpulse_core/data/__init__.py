@@ -1,1 +1,1 @@
-"""What is learned from: contracts, problem files, pictures and where data comes from."""
+"""What is learned from: problems and contracts, pictures and folders of pictures, and where they come from."""

@@ -1,0 +1,1 @@
+"""The asset graph: Dagster definitions over the plain functions in ``pipeline``."""

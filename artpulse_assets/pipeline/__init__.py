@@ -1,0 +1,1 @@
+"""What the assets compute, as plain functions: importable, testable, free of Dagster."""

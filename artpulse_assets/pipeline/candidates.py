@@ -1,0 +1,179 @@
+"""The candidates: which estimators compete, how they are fitted, and what each leaves behind.
+
+Belongs here: fitting one algorithm on the train rows, its out-of-fold answers and its exported graph. Test rows
+are not an argument of anything here, so selection cannot see them. Only estimators whose export was proven equal
+are in the list; nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from artpulse_assets.pipeline import export
+from artpulse_assets.pipeline.memo import Memo
+from artpulse_core.errors import DataError
+
+VERSION = "1"
+SOFT_VOTE = "soft_vote"
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "logistic_regression": {"C": 0.1, "max_iter": 1000},
+    "random_forest": {"n_estimators": 200, "min_samples_leaf": 2, "max_features": "sqrt"},
+    "hist_gradient_boosting": {
+        "max_iter": 80,
+        "learning_rate": 0.1,
+        "max_leaf_nodes": 8,
+        "min_samples_leaf": 10,
+        "max_features": 0.2,
+    },
+}
+
+
+@dataclass(frozen=True)
+class TrainRows:
+    """The rows candidates may see: ``x`` n × f, ``y`` n label indices, ``fold`` n, ``labels`` k names.
+
+    ``digest`` pins all of it. Values are float32 numbers held as float64, so that the exported float32 graph
+    sees exactly what was learned from.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    fold: np.ndarray
+    labels: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One fitted candidate: out-of-fold probabilities (n × k, train order) and the exported graph in ``folder``."""
+
+    algorithm: str
+    key: str
+    folder: Path
+    params: Mapping[str, Any]
+    seconds: float
+    reused: bool
+
+    @property
+    def out_of_fold(self) -> np.ndarray:
+        """n × k probabilities, each row answered by a model that had not seen its group."""
+        return np.asarray(np.load(self.folder / "out_of_fold.npy", allow_pickle=False))
+
+    @property
+    def onnx(self) -> bytes:
+        """The exported graph, fitted on all train rows."""
+        return (self.folder / "model.onnx").read_bytes()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as it passes between assets."""
+        return {**vars(self), "folder": str(self.folder), "params": dict(self.params)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Candidate:
+        """The reverse of ``to_dict``."""
+        return cls(**{**data, "folder": Path(data["folder"])})
+
+
+def estimator(algorithm: str, seed: int) -> Any:
+    """A fresh scikit-learn classifier for ``algorithm``."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    params = ALGORITHMS[algorithm]
+    match algorithm:
+        case "logistic_regression":
+            return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed, **params))
+        case "random_forest":
+            return RandomForestClassifier(random_state=seed, class_weight="balanced", n_jobs=1, **params)
+        case "hist_gradient_boosting":
+            return HistGradientBoostingClassifier(random_state=seed, **params)
+        case _:
+            raise DataError(f"There is no candidate called {algorithm!r}.")
+
+
+def fit(rows: TrainRows, algorithm: str, *, seed: int, memo: Memo) -> Candidate:
+    """Fit ``algorithm``: one model a fold for the out-of-fold answers, one on all train rows for export.
+
+    Raises ``DataError`` when a fold lacks a label, ``ExportError`` when the graph answers otherwise.
+    """
+    params = ALGORITHMS[algorithm]
+    parts = {
+        "algorithm": algorithm,
+        "params": params,
+        "seed": seed,
+        "rows": rows.digest,
+        "version": VERSION,
+        "sklearn": _sklearn_version(),
+    }
+
+    def build(folder: Path) -> None:
+        started = time.perf_counter()
+        answers = cross_predict(rows, rows.fold, algorithm, seed)
+        model = estimator(algorithm, seed).fit(rows.x, rows.y)
+        graph = export.to_onnx(model, rows.x.shape[1])
+        export.check_parity(graph, rows.x, model.predict_proba(rows.x))
+        _save(folder, answers, graph, time.perf_counter() - started)
+
+    result = memo.make("candidates", parts, build)
+    return _candidate(algorithm, result.key, result.folder, params, reused=result.reused)
+
+
+def vote(rows: TrainRows, members: Sequence[Candidate], *, memo: Memo) -> Candidate:
+    """The soft vote: the mean of the members' probabilities, as one graph."""
+    parts = {"members": sorted(member.key for member in members), "version": VERSION}
+
+    def build(folder: Path) -> None:
+        started = time.perf_counter()
+        answers = np.mean([member.out_of_fold for member in members], axis=0)
+        graph = export.average([member.onnx for member in members])
+        wanted = np.mean([export.run(member.onnx, rows.x) for member in members], axis=0)
+        export.check_parity(graph, rows.x, wanted)
+        _save(folder, answers, graph, time.perf_counter() - started)
+
+    result = memo.make("candidates", parts, build)
+    params = {"members": [member.algorithm for member in members]}
+    return _candidate(SOFT_VOTE, result.key, result.folder, params, reused=result.reused)
+
+
+def cross_predict(rows: TrainRows, fold: np.ndarray, algorithm: str, seed: int) -> np.ndarray:
+    """Out-of-fold probabilities, n × k, for the folds given (grouped ones, or random ones for comparison)."""
+    answers = np.full((len(rows.y), len(rows.labels)), np.nan)
+    for part in np.unique(fold):
+        inside = fold != part
+        missing = set(range(len(rows.labels))) - set(rows.y[inside].tolist())
+        if missing:
+            raise DataError(
+                f"Without fold {part} no picture of label {rows.labels[min(missing)]!r} is left to learn from: "
+                "add pictures of other groups to it, or use fewer folds."
+            )
+        model = estimator(algorithm, seed).fit(rows.x[inside], rows.y[inside])
+        answers[~inside] = model.predict_proba(rows.x[~inside])
+    return answers
+
+
+def _save(folder: Path, answers: np.ndarray, graph: bytes, seconds: float) -> None:
+    np.save(folder / "out_of_fold.npy", answers)
+    (folder / "model.onnx").write_bytes(graph)
+    (folder / "candidate.json").write_bytes(orjson.dumps({"seconds": seconds}))
+
+
+def _candidate(
+    algorithm: str, key: str, folder: Path, params: Mapping[str, Any], *, reused: bool
+) -> Candidate:
+    seconds = orjson.loads((folder / "candidate.json").read_bytes())["seconds"]
+    return Candidate(algorithm, key, folder, params, seconds, reused)
+
+
+def _sklearn_version() -> str:
+    from importlib.metadata import version
+
+    return version("scikit-learn")

@@ -1,0 +1,193 @@
+"""The dataset: rows that may be learned from, validated before anything is written.
+
+Belongs here: joining features and feedback, quarantining duplicates and contradictions, the pandera schema made
+from the contract, and the rules on how much data is enough. Everything that would make a model wrong raises
+``DataError`` here; everything a person should look at goes to quarantine with a reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from artpulse_assets.pipeline.candidates import TrainRows
+from artpulse_core import features
+from artpulse_core.data.problems import Problem
+from artpulse_core.errors import DataError, Issue
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+VERSION = "1"
+QUARANTINE = ["path", "reason", "message"]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """``frame``: one row a picture or labelled event; ``quarantine``: path, reason, message of what was left out."""
+
+    frame: pd.DataFrame
+    quarantine: pd.DataFrame
+
+
+def assemble(pictures: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
+    """Join pictures and labelled events into rows with unique ids, in the order of the ids.
+
+    Rows that carry a reason already go to quarantine with it. The same content under two labels is a
+    contradiction and both go there; under one label the first path stays.
+    """
+    import pandas as pd
+
+    parts = [part for part in (pictures, labelled) if len(part)]
+    everything = pd.concat(parts, ignore_index=True) if parts else pictures
+    refused = everything[everything["reason"] != ""]
+    frame = everything[everything["reason"] == ""].sort_values(["id", "path"], kind="stable")
+    labels = frame.groupby("id")["label"].transform("nunique")
+    conflicts = frame[labels > 1]
+    agreed = frame[labels == 1]
+    repeats = agreed[agreed.duplicated("id")]
+    rows = [
+        *refused[QUARANTINE].itertuples(index=False, name=None),
+        *(
+            (
+                path,
+                "label_conflict",
+                "The same content stands under another label too; decide which is right.",
+            )
+            for path in conflicts["path"]
+        ),
+        *((path, "duplicate", "The same content is in the dataset already.") for path in repeats["path"]),
+    ]
+    kept = agreed.drop_duplicates("id").drop(columns=["reason", "message"]).reset_index(drop=True)
+    return Assembled(kept, pd.DataFrame(rows, columns=QUARANTINE))
+
+
+def schema(problem: Problem) -> pa.DataFrameSchema:
+    """The pandera schema of a dataset: finite numbers, within the contract's hard ranges where it has any."""
+    import pandera.pandas as pa
+
+    bounds = {item.name: (item.minimum, item.maximum) for item in problem.fields}
+    columns: dict[str, Any] = {
+        "id": pa.Column(str, unique=True),
+        "label": pa.Column(str, pa.Check.str_length(1, 120)),
+    }
+    for name in features.get(problem.features).names:
+        low, high = bounds.get(name, (-np.finfo(np.float32).max, np.finfo(np.float32).max))
+        columns[name] = pa.Column(float, pa.Check.in_range(float(low), float(high)), nullable=False)
+    return pa.DataFrameSchema(columns, strict=False, name=problem.name)
+
+
+def failures(problem: Problem, frame: pd.DataFrame, most: int = 20) -> list[Issue]:
+    """What breaks the schema, at most ``most`` examples: pointer ``/<path>/<column>``."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        schema(problem).validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases.head(most)
+        issues = []
+        for case in cases.to_dict("records"):
+            row = case.get("index")
+            place = frame["path"].get(row, "") if "path" in frame else ""
+            issues.append(
+                Issue(
+                    f"/{place}/{case['column']}",
+                    str(case["check"]),
+                    f"{case['column']} is {case['failure_case']} in {place or 'the table'}, rule: {case['check']}.",
+                )
+            )
+        return issues
+    return []
+
+
+def shortages(problem: Problem, frame: pd.DataFrame) -> list[Issue]:
+    """What there is too little of to learn from."""
+    counts = frame["label"].value_counts()
+    rules = problem.quality
+    if not len(frame):
+        return [Issue("/", "empty", "There is no usable picture; see the quarantine for the reasons.")]
+    issues = []
+    if len(counts) < rules.min_labels:
+        issues.append(
+            Issue(
+                "/label",
+                "too_few_labels",
+                f"There is only the label {counts.index[0]!r}; at least {rules.min_labels} folders with pictures are needed.",
+            )
+        )
+    issues.extend(
+        Issue(
+            f"/{label}",
+            "too_few_pictures",
+            f"Label {label!r} has {count} usable pictures; at least {rules.min_per_label} are needed: add pictures or remove the folder.",
+        )
+        for label, count in sorted(counts.items())
+        if count < rules.min_per_label
+    )
+    return issues
+
+
+def check(problem: Problem, frame: pd.DataFrame) -> None:
+    """Raise ``DataError`` with every shortage and schema failure; return when the rows can be learned from."""
+    issues = [*shortages(problem, frame), *failures(problem, frame)]
+    if issues:
+        more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
+        raise DataError(f"{problem.name}: {issues[0].message}{more}", tuple(issues))
+
+
+def digest(frame: pd.DataFrame) -> str:
+    """Hex digest over the content of a frame: column names, values, order."""
+    import pandas as pd
+
+    whole = hashlib.sha256("\x00".join(map(str, frame.columns)).encode())
+    whole.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """The rows kept aside: ``x`` n × f, ``y`` n label indices, ``groups`` n, ``digest`` over all of it."""
+
+    x: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    digest: str
+
+    __test__ = False  # not a pytest class
+
+
+def single(values: np.ndarray) -> np.ndarray:
+    """Round to float32 and back, so that what is learned from is what the exported graph will be given."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def train_rows(problem: Problem, split: pd.DataFrame) -> TrainRows:
+    """The train side of a split dataset."""
+    part = split[split["side"] == "train"]
+    names = list(features.get(problem.features).names)
+    labels = tuple(sorted(split["label"].unique()))
+    places = {label: place for place, label in enumerate(labels)}
+    return TrainRows(
+        x=single(part[names].to_numpy(np.float64)),
+        y=part["label"].map(places).to_numpy(np.int64),
+        fold=part["fold"].to_numpy(np.int64),
+        labels=labels,
+        digest=digest(part[["id", "label", "fold", *names]]),
+    )
+
+
+def test_rows(problem: Problem, split: pd.DataFrame) -> TestRows:
+    """The test side of a split dataset; label indices are those of ``train_rows``."""
+    part = split[split["side"] == "test"]
+    names = list(features.get(problem.features).names)
+    places = {label: place for place, label in enumerate(sorted(split["label"].unique()))}
+    return TestRows(
+        x=single(part[names].to_numpy(np.float64)),
+        y=part["label"].map(places).to_numpy(np.int64),
+        groups=part["unit"].to_numpy(str),
+        digest=digest(part[["id", "label", *names]]),
+    )

@@ -1,0 +1,98 @@
+"""From a fitted estimator to an ONNX graph that answers the same, proven on every export.
+
+Belongs here: conversion, the parity check and the averaging of graphs. A graph takes float32 features
+(n × f) and its last output is probabilities (n × k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from artpulse_core.errors import ExportError
+
+OPSET = 17
+ML_OPSET = 3
+TOLERANCE = 1e-5
+
+
+def to_onnx(model: Any, width: int) -> bytes:
+    """Serialize ``model`` (a fitted scikit-learn classifier over ``width`` features); raises ``ExportError``."""
+    from skl2onnx import to_onnx as convert
+
+    try:
+        graph = convert(
+            model,
+            np.zeros((1, width), dtype=np.float32),
+            options={"zipmap": False},
+            target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+        )
+    except (RuntimeError, ValueError) as error:
+        raise ExportError(f"{type(model).__name__} cannot be exported: {str(error)[:300]}") from error
+    return bytes(graph.SerializeToString())
+
+
+def run(graph: bytes, x: np.ndarray) -> np.ndarray:
+    """Probabilities (n × k float64) of a serialized graph for ``x`` (n × f)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(graph, sess_options=options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    answer = session.run([session.get_outputs()[-1].name], {name: x.astype(np.float32)})[0]
+    return np.asarray(answer, dtype=np.float64)
+
+
+def check_parity(graph: bytes, x: np.ndarray, wanted: np.ndarray) -> float:
+    """Largest |Δp| between the graph and ``wanted`` (n × k).
+
+    Raises ``ExportError`` when a label differs or a probability is further away than 1e-5.
+    """
+    found = run(graph, x)
+    if found.shape != wanted.shape:
+        raise ExportError(f"The exported model answers {found.shape}, the trained one {wanted.shape}.")
+    ordered = np.sort(wanted, axis=1)
+    decided = ordered[:, -1] - ordered[:, -2] > 2 * TOLERANCE  # a tie may fall to either label
+    labels = int(((found.argmax(axis=1) != wanted.argmax(axis=1)) & decided).sum())
+    worst = float(np.abs(found - wanted).max())
+    if labels or not worst <= TOLERANCE:
+        raise ExportError(
+            f"The exported model differs from the trained one: {labels} of {len(x)} labels, |Δp| up to {worst:.2g}."
+        )
+    return worst
+
+
+def average(graphs: Sequence[bytes]) -> bytes:
+    """One graph that answers the mean of the members' probabilities."""
+    import onnx
+    from onnx import TensorProto, compose, helper
+
+    models = [
+        compose.add_prefix(onnx.load_from_string(graph), prefix=f"member{place}_")
+        for place, graph in enumerate(graphs)
+    ]
+    inputs = [model.graph.input[0] for model in models]
+    width = inputs[0].type.tensor_type.shape.dim[1].dim_value
+    nodes = [helper.make_node("Identity", ["features"], [item.name]) for item in inputs]
+    initializers = []
+    for model in models:
+        nodes.extend(model.graph.node)
+        initializers.extend(model.graph.initializer)
+    nodes.append(
+        helper.make_node("Mean", [model.graph.output[-1].name for model in models], ["probabilities"])
+    )
+    graph = helper.make_graph(
+        nodes,
+        "soft_vote",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, None])],
+        initializers,
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=models[0].ir_version)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())

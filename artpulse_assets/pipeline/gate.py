@@ -1,0 +1,63 @@
+"""The evidence for the gate: champion and challenger on the same rows kept aside.
+
+Belongs here: making the two answer the same test rows and handing the result to the policy.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from artpulse_assets.pipeline.dataset import TestRows
+from artpulse_core.errors import BundleError
+from artpulse_core.gates import Evidence, Verdict, evaluate, evaluate_first, load_policy
+from artpulse_core.model import bundle
+from artpulse_core.model.predictor import Predictor
+
+SEED = 7
+
+
+def judge(
+    test: TestRows, challenger: Path, champion: Path | None, *, policy: Path | None, now: datetime
+) -> Verdict:
+    """The policy's verdict on the challenger's bundle against the champion's (None: a first champion).
+
+    A champion that can no longer answer these rows gives no evidence, and missing evidence never promotes.
+    """
+    rules = load_policy(policy)
+    new = Predictor(bundle.load(challenger))
+    classes = new.labels
+    mine = new.predict(test.x).probabilities
+    if champion is None:
+        first = Evidence.from_predictions(
+            test.y, None, mine, classes, test_hash=test.digest, champion_test_hash=None, generated_at=now
+        )
+        return evaluate_first(rules, first, now=now, seed=SEED)
+    theirs = _answers(champion, test.x, classes)
+    evidence = Evidence.from_predictions(
+        test.y,
+        theirs,
+        mine,
+        classes,
+        test_hash=test.digest,
+        champion_test_hash=test.digest if theirs is not None else None,
+        generated_at=now,
+    )
+    return evaluate(rules, evidence, now=now, seed=SEED)
+
+
+def _answers(folder: Path, x: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
+    """The champion's probabilities in the challenger's label order; None when it cannot answer these rows."""
+    try:
+        old = Predictor(bundle.load(folder))
+        found = old.predict(x).probabilities
+    except (BundleError, ValueError):
+        return None
+    table = np.zeros((len(x), len(classes)))
+    for place, label in enumerate(old.labels):
+        if label in classes:
+            table[:, classes.index(label)] = found[:, place]
+    sums = table.sum(axis=1, keepdims=True)
+    return np.where(sums > 0, table / np.where(sums > 0, sums, 1), 1 / len(classes))

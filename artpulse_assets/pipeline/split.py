@@ -1,0 +1,212 @@
+"""Which rows are learned from and which are kept aside for the gate.
+
+Belongs here: the assignment of rows to ``train`` and ``test`` and to cross-validation folds. Three promises: an
+old row never moves; rows of one group, or near duplicates, never straddle; the result does not depend on the
+order of the rows. A new row that would tie both sides together is left out and named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+
+from artpulse_core.data.problems import Problem
+from artpulse_core.errors import DataError, Issue
+from artpulse_core.exchange.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = "1"
+NEAR_DUPLICATE_BITS = 4
+TRAIN, TEST, EXCLUDED = "train", "test", "excluded"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One entry a row, in the order given: ``side``, cross-validation ``fold`` (-1 outside train), ``unit``.
+
+    ``unit`` is the smallest id of the rows that must stay together.
+    """
+
+    side: tuple[str, ...]
+    fold: tuple[int, ...]
+    unit: tuple[str, ...]
+
+
+def assign(
+    ids: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[str],
+    hashes: Sequence[int],
+    *,
+    kept: Mapping[str, str],
+    wanted: Sequence[str | None],
+    test_fraction: float,
+    folds: int,
+    seed: int,
+) -> Assignment:
+    """Assign every row.
+
+    ``ids`` are content digests, ``hashes`` 64-bit difference hashes (0: none), ``kept`` maps the id of every
+    row assigned earlier to its side, ``wanted`` is the side a manifest asks for, used for new rows only.
+    """
+    units = _units(ids, groups, hashes)
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, unit in enumerate(units):
+        members[unit].append(row)
+    side = [""] * len(ids)
+    fresh: list[str] = []
+    for unit, rows in members.items():
+        known = {kept[ids[row]] for row in rows if kept.get(ids[row]) in (TRAIN, TEST)}
+        asked = {wanted[row] for row in rows if wanted[row] in (TRAIN, TEST)}
+        if not known and len(asked) != 1:
+            fresh.append(unit)
+            continue
+        choice = next(iter(known or asked)) if len(known or asked) == 1 else EXCLUDED
+        for row in rows:
+            side[row] = kept[ids[row]] if kept.get(ids[row]) in (TRAIN, TEST) else str(choice)
+    _place(fresh, members, labels, side, test_fraction, seed)
+    fold = _folds(units, members, labels, side, folds, seed)
+    return Assignment(tuple(side), fold, tuple(units))
+
+
+def _units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> list[str]:
+    parent = list(range(len(ids)))
+
+    def find(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    def join(first: int, second: int) -> None:
+        parent[find(first)] = find(second)
+
+    first_of: dict[tuple[str, str], int] = {}
+    for row, (identity, group) in enumerate(zip(ids, groups, strict=True)):
+        for key in (("id", identity), ("group", group)):
+            if key[1]:
+                join(row, first_of.setdefault(key, row))
+    for first, second in near_duplicates(hashes):
+        join(first, second)
+    smallest: dict[int, str] = {}
+    for row, identity in enumerate(ids):
+        root = find(row)
+        smallest[root] = min(smallest.get(root, identity), identity)
+    return [smallest[find(row)] for row in range(len(ids))]
+
+
+def near_duplicates(hashes: Sequence[int], bits: int = NEAR_DUPLICATE_BITS) -> list[tuple[int, int]]:
+    """Pairs of rows whose hashes differ in at most ``bits`` bits; hash 0 (flat picture, or none) never pairs."""
+    values = np.asarray(hashes, dtype=np.uint64)
+    rows = np.flatnonzero(values != 0)
+    pairs: list[tuple[int, int]] = []
+    for place, row in enumerate(rows):
+        later = rows[place + 1 :]
+        close = later[np.bitwise_count(values[later] ^ values[row]) <= bits]
+        pairs.extend((int(row), int(other)) for other in close)
+    return pairs
+
+
+def _order(unit: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{unit}".encode()).hexdigest()
+
+
+def _place(
+    fresh: Sequence[str],
+    members: Mapping[str, Sequence[int]],
+    labels: Sequence[str],
+    side: list[str],
+    test_fraction: float,
+    seed: int,
+) -> None:
+    """Give each new unit the side that brings every label nearest to ``test_fraction``, large units first."""
+    names = {label: place for place, label in enumerate(sorted(set(labels)))}
+    totals = np.zeros(len(names))
+    held = np.zeros(len(names))
+    for row, label in enumerate(labels):
+        totals[names[label]] += side[row] != EXCLUDED
+        held[names[label]] += side[row] == TEST
+    goal = totals * test_fraction
+    for unit in sorted(fresh, key=lambda name: (-len(members[name]), _order(name, seed))):
+        counts = np.zeros(len(names))
+        for row in members[unit]:
+            counts[names[labels[row]]] += 1
+        weight = 1 / np.maximum(totals, 1)
+        gain = np.sum((np.abs(held - goal) - np.abs(held + counts - goal)) * weight)
+        if gain > 0:
+            held += counts
+        for row in members[unit]:
+            side[row] = TEST if gain > 0 else TRAIN
+
+
+def _folds(
+    units: Sequence[str],
+    members: Mapping[str, Sequence[int]],
+    labels: Sequence[str],
+    side: Sequence[str],
+    folds: int,
+    seed: int,
+) -> tuple[int, ...]:
+    """Folds over the train rows by unit: each unit goes where its labels are scarcest."""
+    names = {label: place for place, label in enumerate(sorted(set(labels)))}
+    totals = np.zeros((folds, len(names)))
+    fold_of: dict[str, int] = {}
+    train = {unit for unit, place in zip(units, side, strict=True) if place == TRAIN}
+    for unit in sorted(train, key=lambda name: (-len(members[name]), _order(name, seed))):
+        counts = np.zeros(len(names))
+        for row in members[unit]:
+            counts[names[labels[row]]] += side[row] == TRAIN
+        crowding = (totals * counts).sum(axis=1)
+        choice = int(np.lexsort((np.arange(folds), totals.sum(axis=1), crowding))[0])
+        fold_of[unit] = choice
+        totals[choice] += counts
+    return tuple(fold_of[unit] if side[row] == TRAIN else -1 for row, unit in enumerate(units))
+
+
+def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """``frame`` with ``side``, ``fold`` and ``unit``; the assignment is kept in the JSON file ``path``.
+
+    Raises ``DataError`` when a label has no row on one side: it could not be learned, or not be judged. Nothing is
+    written then.
+    """
+    kept = orjson.loads(path.read_bytes()) if path.exists() else {}
+    rules = problem.training
+    found = assign(
+        frame["id"].tolist(),
+        frame["label"].tolist(),
+        frame["group"].tolist(),
+        frame["dhash"].tolist(),
+        kept=kept,
+        wanted=frame["wanted"].tolist(),
+        test_fraction=rules.test_fraction,
+        folds=rules.folds,
+        seed=rules.seed,
+    )
+    result = frame.assign(side=list(found.side), fold=list(found.fold), unit=list(found.unit))
+    issues = [
+        Issue(
+            f"/{label}",
+            "one_sided_label",
+            f"Every picture of label {label!r} belongs to one group, so none is left to {purpose}: add pictures of "
+            "another group, or name smaller groups in manifest.csv.",
+        )
+        for label, part in result.groupby("label")
+        for side, purpose in ((TRAIN, "learn from"), (TEST, "judge with"))
+        if side not in set(part["side"])
+    ]
+    if issues:
+        raise DataError(f"{problem.name}: {issues[0].message}", tuple(issues))
+    sides = {
+        identity: side for identity, side in zip(frame["id"], found.side, strict=True) if side != EXCLUDED
+    }
+    write_whole(path, orjson.dumps({**kept, **sides}, option=orjson.OPT_SORT_KEYS))
+    return result

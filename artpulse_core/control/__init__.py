@@ -1,0 +1,1 @@
+"""Control: the registry, and the only writer of what is served."""

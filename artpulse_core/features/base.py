@@ -1,0 +1,103 @@
+"""What a feature set is: a named, versioned, deterministic function from one picture to numbers.
+
+Belongs here: the base class, its fingerprint, joining sets, and shrinking pixels. Does not belong here: any
+particular number (``core5``, ``rich``), reading folders or caching (``artpulse_core.features.cache``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.Image import Resampling
+
+from artpulse_core.data.picture import DECODE_VERSION, decode
+
+
+class FeatureSet(ABC):
+    """A named set of numbers taken from a picture.
+
+    ``side`` is the long side in pixels at which pictures are decoded for it, ``names`` the order of the numbers.
+    Raise ``version`` in the same commit as any change that can give another number.
+    """
+
+    name: str
+    version: int
+    side: int
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def extract(self, pixels: np.ndarray) -> np.ndarray:
+        """Numbers of (h, w, 3) uint8 sRGB pixels as float64 of shape (len(names),); finite for any input."""
+
+    def vector(self, image_bytes: bytes) -> np.ndarray:
+        """Decode a picture at ``side`` and extract. Raises ``ImageRefused``."""
+        return self.vector_and_hash(image_bytes)[0]
+
+    def vector_and_hash(self, image_bytes: bytes) -> tuple[np.ndarray, int]:
+        """``vector`` and ``difference_hash`` from one decoding. Raises ``ImageRefused``."""
+        pixels = decode(image_bytes, self.side)
+        return self.extract(pixels), difference_hash(pixels)
+
+    def parameters(self) -> dict[str, Any]:
+        """Everything besides the code that decides the numbers; part of the fingerprint."""
+        return {"names": list(self.names), "side": self.side, "decode": DECODE_VERSION}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over name, version and parameters: equal fingerprints mean equal numbers."""
+        facts = {"name": self.name, "version": self.version, "parameters": self.parameters()}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class Joined(FeatureSet):
+    """Several sets side by side; each part sees the picture as it would alone, so its numbers are the same."""
+
+    def __init__(self, parts: tuple[FeatureSet, ...]) -> None:
+        self.parts = parts
+        self.name = "+".join(part.name for part in parts)
+        self.version = max(part.version for part in parts)
+        self.side = max(part.side for part in parts)
+        self.names = tuple(name for part in parts for name in part.names)
+
+    def extract(self, pixels: np.ndarray) -> np.ndarray:
+        """Numbers of all parts from the same pixels, shrunk to each part's side."""
+        return np.concatenate([part.extract(shrink(pixels, part.side)) for part in self.parts])
+
+    def vector_and_hash(self, image_bytes: bytes) -> tuple[np.ndarray, int]:
+        """Numbers of all parts, decoded once for each part, and the first part's hash. Raises ``ImageRefused``."""
+        results = [part.vector_and_hash(image_bytes) for part in self.parts]
+        return np.concatenate([vector for vector, _ in results]), results[0][1]
+
+    def parameters(self) -> dict[str, Any]:
+        """The fingerprints of the parts, in order."""
+        return {"parts": [part.fingerprint for part in self.parts]}
+
+
+def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Pixels with the long side at most ``side`` (bilinear); the same array when it is small enough."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= side:
+        return pixels
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """Brightness as the eye weighs it, float32 in [0, 1] (ITU-R BT.601 weights on encoded values)."""
+    # Pillow's integer conversion is five times faster than three float products and rounds to 1/255.
+    return np.asarray(Image.fromarray(pixels).convert("L"), dtype=np.float32) / np.float32(255)
+
+
+def difference_hash(pixels: np.ndarray) -> int:
+    """64-bit difference hash: is each of 8 × 9 cells brighter than its left neighbour.
+
+    Two pictures whose hashes differ in at most four bits are near duplicates (Krawetz, "Kind of Like That", 2013).
+    """
+    small = np.asarray(Image.fromarray(pixels).convert("L").resize((9, 8), Resampling.BOX), dtype=np.int16)
+    return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")

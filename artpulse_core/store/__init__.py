@@ -1,0 +1,1 @@
+"""The only SQL: events, labels, changes and reports, on SQLite or PostgreSQL."""

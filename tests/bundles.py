@@ -1,0 +1,106 @@
+"""Small real bundles for tests: a linear softmax model as ONNX, with golden answers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from artpulse_core import features
+from artpulse_core.data import problems
+from artpulse_core.model import bundle, golden
+from artpulse_core.model.predictor import soften
+
+LABELS = ("minimal", "monochrome", "neo-pop", "surreal", "vibrant")
+
+
+def make_bundle(
+    folder: Path,
+    *,
+    problem: str = "art_core5",
+    labels: Sequence[str] = LABELS,
+    seed: int = 0,
+    version_tag: str = "",
+    spoil_golden: bool = False,
+) -> str:
+    """Write a bundle into ``folder`` and return its digest; another ``seed`` gives another model.
+
+    ``spoil_golden`` records answers the model does not give, so only the golden check can refuse it.
+    """
+    stated = problems.read(problems.SHIPPED / f"{problem}.toml")
+    feature_set = features.get(stated.features)
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(len(feature_set.names), len(labels))).astype(np.float32)
+    bias = rng.normal(size=len(labels)).astype(np.float32)
+    temperature = 1.5
+
+    def predict(matrix: np.ndarray) -> np.ndarray:
+        logits = matrix.astype(np.float32) @ weights + bias
+        raw = np.exp(logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
+        return soften(raw / raw.sum(axis=1, keepdims=True), temperature)
+
+    pictures = [picture(seed + place) for place in range(2)]
+    matrix = rng.random((4, len(feature_set.names)))
+    answers = golden.make(
+        predict, matrix, pictures, np.stack([features.vector(data, feature_set) for data in pictures])
+    )
+    if spoil_golden:
+        answers["rows"][0]["probabilities"] = answers["rows"][0]["probabilities"][::-1]
+    state, profile = io.BytesIO(), io.BytesIO()
+    np.savez(state, temperature=np.array(temperature))
+    np.savez(profile, n=np.array(0))
+    manifest = {
+        "model": stated.model,
+        "problem": problem,
+        "features": stated.features,
+        "fingerprint": feature_set.fingerprint,
+        "feature_names": list(feature_set.names),
+        "algorithm": "linear",
+        "key": f"key-{problem}-{seed}{version_tag}",
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "provenance": {"synthetic": True, "tag": version_tag},
+    }
+    return bundle.write(
+        folder,
+        manifest,
+        {
+            "contract.json": bundle.json_bytes(stated.contract.with_labels(labels).to_dict()),
+            "model.onnx": _graph(weights, bias),
+            "state.npz": state.getvalue(),
+            "profile.npz": profile.getvalue(),
+            "evaluation.json": bundle.json_bytes({"metrics": {"macro_f1": 0.5}}),
+            "golden.json": bundle.json_bytes(answers),
+            "MODEL_CARD.md": b"# A model for tests\n",
+        },
+    )
+
+
+def picture(seed: int, side: int = 64) -> bytes:
+    """A small JPEG of coloured blocks."""
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.kron(blocks, np.ones((side // 4, side // 4, 1), np.uint8))).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def _graph(weights: np.ndarray, bias: np.ndarray) -> bytes:
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    width, labels = weights.shape
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["input", "weights", "bias"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        ],
+        "linear",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, width])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, labels])],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
