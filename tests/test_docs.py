@@ -66,7 +66,8 @@ def test_the_table_of_settings_is_the_one_the_code_gives() -> None:
 
 
 def test_no_variable_is_read_that_the_documents_do_not_name() -> None:
-    reads = re.compile(
+    name = r"""["']([A-Z][A-Z0-9_]+)["']"""
+    reads = re.compile(rf"environ(?:\.get\({name}|\[{name}\](?!\s*=[^=]))|getenv\({name}")
         r"""(?:environ(?:\.get|\.pop|\.setdefault)?[\[(]|getenv\()\s*["']([A-Z][A-Z0-9_]+)["']"""
     )
     read = {
