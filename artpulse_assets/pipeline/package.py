@@ -5,7 +5,6 @@ Belongs here: collecting all files of a bundle and the key under which an equal 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,16 +108,3 @@ def make(
 
     result: Result = memo.make("bundles", parts, build)
     return Made(result.folder, bundle.digest_of(result.folder), result.key, result.reused)
-
-
-def git_commit(root: Path) -> str:
-    """The commit of the checkout at ``root``, with ``+dirty`` when files differ; empty outside a checkout."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, check=False, timeout=10
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "HEAD")
-    return f"{commit}+dirty" if commit and git("status", "--porcelain", "-uno") else commit
