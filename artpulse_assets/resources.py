@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.definitions.decorators.hook_decorator import event_list_hook  # dagster-mlflow's own base
 
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core import settings as settings_module
@@ -111,7 +112,7 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
         yield made.mlflow
 
 
-@dg.event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})
+@event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})
 def end_mlflow_run(context: dg.HookContext, events: list[Any]) -> dg.HookExecutionResult:
     """dagster-mlflow's hook: FINISHED after the last step, FAILED when one fails."""
     from dagster_mlflow import end_mlflow_on_run_finished

@@ -44,6 +44,7 @@ def make(
     test: TestRows,
     chosen: Candidate,
     evaluation: Mapping[str, Any],
+    units: np.ndarray,
     images: Sequence[bytes],
     provenance: Mapping[str, Any],
     *,
@@ -52,7 +53,7 @@ def make(
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-    ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and what was
+    ``images`` are encoded pictures for the golden answers, ``units`` (n) the groups of the train rows. The key covers what decides the answers and what was
     measured, not the time or the commit.
     """
     feature_set = features.get(problem.features)
@@ -90,7 +91,7 @@ def make(
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
         reference = {name: rows.x[:, place] for place, name in enumerate(feature_set.names)}
         said = np.asarray(rows.labels)[soften(chosen.out_of_fold, heat).argmax(axis=1)]
-        profile = Profile.build({**reference, "label": said}, kinds={"label": "category"})
+        profile = Profile.build({**reference, "label": said}, kinds={"label": "category"}, groups=units)
         bundle.write(
             folder,
             manifest,

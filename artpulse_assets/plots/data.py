@@ -116,7 +116,7 @@ def histograms(columns: Mapping[str, Any], labels: Any = None, top: int = 12) ->
             axes.set_axis_off()
         if labels is not None:
             handles, texts = grid[0].get_legend_handles_labels()
-            short = sum(map(len, texts)) + 6 * len(texts) < 95
+            short = sum(map(len, texts)) + 6 * len(texts) < 106
             page.figure.legend(handles, texts, loc="outside lower left", ncols=len(texts) if short else 4)
         title = "How the numbers are spread"
         if labels is not None:
@@ -148,7 +148,7 @@ def _histogram(axes: Axes, values: np.ndarray, groups: list[tuple[str, np.ndarra
     shades = [*colours(MOST_COLOURED), MUTED]
     for (name, keep), colour in zip(groups if len(groups) > 1 else [], shades, strict=False):
         middle, heights = _smooth(values[keep & np.isfinite(values)], float(low), float(high))
-        axes.fill_between(middle, heights, color=colour, alpha=0.09, linewidth=0)
+        axes.fill_between(middle, heights, color=colour, alpha=0.06, linewidth=0)
         axes.plot(middle, heights, color=colour, linewidth=1.6, label=plain(f"{name} ({int(keep.sum()):,})"))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
