@@ -217,6 +217,14 @@ def test_the_list_of_routes_is_the_one_the_code_declares() -> None:
     assert {route for route, documented in declared.items() if documented} - listed == set()
 
 
+def test_the_list_of_refusals_is_the_one_the_code_declares() -> None:
+    from artpulse_api.views import ENDPOINTS
+
+    listed = {int(status) for row in rows(DOCS / "http.md", "## Errors") for status in row[0].split(", ")}
+    anywhere = {405, 500}  # wrong method, our own fault: no route has to declare them
+    assert listed == anywhere | {status for route in ENDPOINTS for status in route.refusals}
+
+
 def metrics() -> dict[str, tuple[str, ...]]:
     """Every metric a module makes, with its labels."""
     found = {}
