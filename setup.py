@@ -62,7 +62,13 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["artpulse_core*", "artpulse_assets*", "artpulse_api*"]),
     package_data={
-        "artpulse_core": ["problems/*.toml", "store/migrations/*", "store/migrations/versions/*", "gates/policy.yaml", "py.typed"],
+        "artpulse_core": [
+            "problems/*.toml",
+            "store/migrations/*",
+            "store/migrations/versions/*",
+            "gates/policy.yaml",
+            "py.typed",
+        ],
         "artpulse_api": ["templates/*", "static/*", "static/swagger/*", "py.typed"],
         "artpulse_assets": ["py.typed"],
     },

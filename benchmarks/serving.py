@@ -23,7 +23,8 @@ import psutil
 from artpulse_core.keys import new_key
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import Predictor
-from tests.bundles import picture, publish
+from tests.bundles import picture
+from tests.releases import publish
 from tests.servers import Server, gunicorn
 
 ROW = {"hue_mean": 0.11, "sat_mean": 0.7, "val_mean": 0.6, "contrast": 0.5, "edges": 0.12}
@@ -169,8 +170,8 @@ def main() -> None:
     options = parser.parse_args()
     key, entry = new_key()
     row = post("/predict", json.dumps(ROW).encode(), "application/json", key)
-    image = post("/predict/art_core5/image", picture(side=256), "image/jpeg", key)
-    rich = post("/predict-image", picture(side=256), "image/jpeg", key)
+    image = post("/predict/art_core5/image", picture(0, side=256), "image/jpeg", key)
+    rich = post("/predict-image", picture(0, side=256), "image/jpeg", key)
     results: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)

@@ -49,7 +49,7 @@ def leaderboard(
 ) -> dict[str, Any]:
     """Compare candidates by their out-of-fold answers and choose one.
 
-    ``{"metric", "chosen", "baseline", "rows": [{algorithm, key, seconds, macro_f1, accuracy, chosen}]}``, best
+    ``{"metric", "chosen", "n", "baseline", "rows": [{algorithm, key, seconds, macro_f1, accuracy, chosen}]}``, best
     first. The soft vote is chosen only where it is strictly better than every single model.
     """
     table = []
@@ -72,6 +72,7 @@ def leaderboard(
     return {
         "metric": metric,
         "chosen": chosen,
+        "n": len(rows.y),
         "baseline": baseline(rows.y, len(rows.labels)),
         "rows": [{**row, "chosen": row["algorithm"] == chosen} for row in table],
     }

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 
-class BundleModel(PythonModel):  # type: ignore[misc, unused-ignore]
+class BundleModel(PythonModel):
     """Answers one row of ``label`` and ``probability_<label>`` columns for each row it is given."""
 
     def load_context(self, context: Any) -> None:
@@ -26,13 +27,13 @@ class BundleModel(PythonModel):  # type: ignore[misc, unused-ignore]
 
         self._predictor = Predictor(bundle.load(Path(context.artifacts["bundle"])))
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Answer a DataFrame: the contract's fields, or a column ``image`` of encoded pictures.
 
         A picture is its bytes or their base64 text. Raises ``ContractViolation`` or ``ImageRefused``.
         """
-        import pandas as pd
-
         predictor = self._predictor
         contract = predictor.bundle.contract
         if contract.input == "image":

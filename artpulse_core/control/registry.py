@@ -8,7 +8,6 @@ move one. MLflow is imported inside the methods: its import costs 2.5 CPU second
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import shutil
@@ -19,10 +18,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from artpulse_core.control import packaging
+from artpulse_core.control.packaging import quiet
 from artpulse_core.errors import ArtPulseError, RegistryError
+from artpulse_core.model import bundle
 from artpulse_core.settings import Settings
 
-ARTIFACT = "bundle"
 # MLflow waits 120 s a try and tries 7 times by default: an agent would be deaf for a quarter of an hour.
 HTTP_LIMITS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -30,9 +31,6 @@ HTTP_LIMITS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
 SWITCHES = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
-# What a stranger needs beside this package to load the pyfunc. The package itself is not named: whoever loads
-# it has it installed, and an index must not be asked for a name it may give to somebody else.
-PYFUNC_REQUIREMENTS = ("mlflow", "numpy", "onnxruntime", "pandas", "pillow", "pydantic", "orjson", "scipy")
 
 
 @dataclass(frozen=True)
@@ -81,29 +79,15 @@ class Registry:
 
         The bundle lies under ``artifacts/bundle`` of it. Raises ``BundleError`` for a broken bundle.
         """
-        from artpulse_core.model import bundle
-
-        manifest = bundle.verify(bundle_dir)
-        contract = bundle.load(bundle_dir).contract
-        with self._mlflow(), _quiet():
-            import mlflow
-
-            with _inside_run(run_id):
-                info = mlflow.pyfunc.log_model(
-                    name=model,
-                    python_model=str(Path(__file__).with_name("pyfunc.py")),
-                    artifacts={ARTIFACT: str(bundle_dir)},
-                    pip_requirements=list(_requirements()),
-                    signature=_signature(contract),
-                    metadata={"problem": manifest.problem, "synthetic": manifest.synthetic},
-                )
-            return str(info.model_uri)
+        loaded = bundle.load(bundle_dir)
+        with self._mlflow(), quiet():
+            return packaging.log(loaded, run_id=run_id, name=model)
 
     def register(
         self, model: str, model_uri: str, *, run_id: str | None, digest: str, tags: Mapping[str, str]
     ) -> int:
         """Make a logged model the next version of ``model``; returns the version."""
-        with self._mlflow() as client, _quiet():
+        with self._mlflow() as client, quiet():
             _make_model(client, model)
             created = client.create_model_version(
                 name=model,
@@ -118,12 +102,12 @@ class Registry:
         """The newest version made from the same inputs (tag ``key``), or None."""
         if not re.fullmatch(r"[A-Za-z0-9:_.+-]{1,200}", key):
             raise RegistryError(f"A key may hold letters, digits and :_.+- only, not {key[:60]!r}.")
-        found = self._search(f"name = '{_quoted(model)}' and tags.`key` = '{key}'")
+        found = self._search(model, f" and tags.`key` = '{key}'")
         return found[0] if found else None
 
     def versions(self, model: str) -> list[VersionInfo]:
         """Every version of ``model``, newest first; empty when there is no such model."""
-        return self._search(f"name = '{_quoted(model)}'")
+        return self._search(model)
 
     def version(self, model: str, version: int) -> VersionInfo | None:
         """One version, or None."""
@@ -169,10 +153,10 @@ class Registry:
             raise RegistryError(f"{dest.name} exists already.")
         dest.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=dest.parent, prefix=".download-") as temporary:
-            with self._mlflow(), _quiet():
+            with self._mlflow(), quiet():
                 import mlflow
 
-                uri = f"models:/{model}/{version}/artifacts/{ARTIFACT}"
+                uri = f"models:/{model}/{version}/artifacts/{packaging.ARTIFACT}"
                 local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary))
             if not local.is_dir():
                 raise RegistryError(f"Version {version} of {model} has no bundle.")
@@ -182,25 +166,21 @@ class Registry:
             local.replace(dest)
         return dest
 
-    def _search(self, query: str) -> list[VersionInfo]:
+    def _search(self, model: str, more: str = "") -> list[VersionInfo]:
+        aliases: dict[int, list[str]] = {}
+        for alias, version in self.aliases(model).items():
+            aliases.setdefault(version, []).append(alias)
+        found = []
+        token = None
         with self._mlflow() as client:
-            found: list[VersionInfo] = []
-            token = None
             while True:
-                page = client.search_model_versions(query, max_results=1000, page_token=token)
-                found += [_info(item) for item in page]
+                page = client.search_model_versions(
+                    f"name = '{_quoted(model)}'{more}", max_results=1000, page_token=token
+                )
+                found += [_info(item, aliases) for item in page]
                 token = page.token
                 if not token:
-                    break
-        aliases: dict[int, list[str]] = {}
-        for model in {item.name for item in page} if found else ():
-            for alias, version in self.aliases(model).items():
-                aliases.setdefault(version, []).append(alias)
-        rows = [
-            VersionInfo(**{**vars(item), "aliases": tuple(sorted(aliases.get(item.version, ())))})
-            for item in found
-        ]
-        return sorted(rows, key=lambda item: -item.version)
+                    return sorted(found, key=lambda item: -item.version)
 
     @contextlib.contextmanager
     def _mlflow(self) -> Iterator[Any]:
@@ -216,58 +196,14 @@ class Registry:
             if self._opened is None:
                 for name, value in {**HTTP_LIMITS, **SWITCHES}.items():
                     os.environ.setdefault(name, value)
-                import mlflow
+                with quiet():
+                    import mlflow
 
-                mlflow.set_tracking_uri(self._settings.tracking_uri)
-                mlflow.set_registry_uri(self._settings.registry_uri)
-                self._opened = mlflow.MlflowClient(self._settings.tracking_uri, self._settings.registry_uri)
+                    tracking, models = self._settings.tracking_uri, self._settings.registry_uri
+                    mlflow.set_tracking_uri(tracking)
+                    mlflow.set_registry_uri(models)
+                    self._opened = mlflow.MlflowClient(tracking, models)
             return self._opened
-
-
-@contextlib.contextmanager
-def _inside_run(run_id: str) -> Iterator[None]:
-    import mlflow
-
-    active = mlflow.active_run()
-    if active is not None and active.info.run_id == run_id:
-        yield
-        return
-    with mlflow.start_run(run_id=run_id, nested=active is not None):
-        yield
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    # MLflow tells people at a terminal what it does; here the caller says it.
-    logger = logging.getLogger("mlflow")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def _requirements() -> Iterator[str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    for name in PYFUNC_REQUIREMENTS:
-        with contextlib.suppress(PackageNotFoundError):
-            yield f"{name}=={version(name)}"
-
-
-def _signature(contract: Any) -> Any:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-
-    if contract.input == "image":
-        inputs = [ColSpec("string", "image")]
-    else:
-        inputs = [ColSpec("double", name) for name in contract.names]
-    outputs = [ColSpec("string", "label")]
-    outputs += [ColSpec("double", f"probability_{label}") for label in contract.target.labels]
-    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
 def _make_model(client: Any, model: str) -> None:
@@ -278,12 +214,12 @@ def _make_model(client: Any, model: str) -> None:
             raise
 
 
-def _info(item: Any) -> VersionInfo:
+def _info(item: Any, aliases: Mapping[int, list[str]]) -> VersionInfo:
     tags = {str(key): str(value) for key, value in item.tags.items()}
     return VersionInfo(
         version=int(item.version),
         digest=tags.get("digest", ""),
-        aliases=(),
+        aliases=tuple(sorted(aliases.get(int(item.version), ()))),
         tags=tags,
         created_at=int(item.creation_timestamp or 0),
         run_id=item.run_id or None,
