@@ -1,7 +1,8 @@
 """How gunicorn runs the API: ``gunicorn -c python:artpulse_api.gunicorn_conf artpulse_api.wsgi:app``.
 
 Belongs here: server settings and the hooks of a worker's life. The application is imported before the fork, so that
-workers share its memory; models are opened after it, because an ONNX session does not survive a fork.
+workers share its memory; models are opened after it, because ONNX Runtime does not survive a fork (merely imported
+before one, it aborts at the exit of every worker).
 """
 
 from __future__ import annotations
