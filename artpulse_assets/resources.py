@@ -115,4 +115,5 @@ def end_mlflow_run(context: dg.HookContext, event_list: list[Any]) -> dg.HookExe
     """dagster-mlflow's hook: FINISHED after the last step, FAILED when one fails."""
     from dagster_mlflow import end_mlflow_on_run_finished
 
-    return end_mlflow_on_run_finished.hook_fn(context, event_list)
+    done: dg.HookExecutionResult = end_mlflow_on_run_finished.hook_fn(context, event_list)
+    return done
