@@ -110,7 +110,7 @@ def cpu(server: Server) -> float:
 
 def pss(server: Server) -> float:
     """Proportional set size of the tree in MiB."""
-    return sum(process.memory_full_info().pss for process in tree(server)) / 2**20
+    return float(sum(process.memory_full_info().pss for process in tree(server)) / 2**20)
 
 
 def flips(server: Server, home: Path, request: bytes, *, count: int = 5) -> dict[str, float]:

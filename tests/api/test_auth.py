@@ -17,7 +17,11 @@ REMOTE = {"REMOTE_ADDR": "203.0.113.9"}
 def test_a_key_is_known_by_its_digest_and_leaves_only_its_public_id(make_app: MakeApp, home) -> None:  # type: ignore[no-untyped-def]
     key, entry = new_key()
     client = make_app(api_keys=entry).test_client()
-    for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {key}"}, {"Authorization": f"bearer {key}"}):
+    for headers in (
+        {"X-API-Key": key},
+        {"Authorization": f"Bearer {key}"},
+        {"Authorization": f"bearer {key}"},
+    ):
         assert client.post("/predict", json=ROW, headers=headers).status_code == 200
     assert {event["caller"] for event in events(home)} == {entry.split(":")[0]}
     assert key not in str(events(home))
@@ -61,7 +65,9 @@ def test_each_role_reaches_what_lies_below_it_and_nothing_above(make_app: MakeAp
         return client.get("/metrics", headers={"X-API-Key": key}, environ_overrides=REMOTE)
 
     assert {key: ask(key).status_code for key in "pvo"} == {"p": 403, "v": 200, "o": 200}
-    assert all(client.post("/predict", json=ROW, headers={"X-API-Key": key}).status_code == 200 for key in "pvo")
+    assert all(
+        client.post("/predict", json=ROW, headers={"X-API-Key": key}).status_code == 200 for key in "pvo"
+    )
 
 
 def test_metrics_are_open_on_loopback_but_not_through_a_proxy_beside_it(make_app: MakeApp) -> None:
@@ -100,7 +106,9 @@ def test_a_malformed_entry_stops_the_start_without_showing_it(entry: str) -> Non
 
 def test_a_key_in_two_lists_keeps_the_higher_role_and_a_named_entry_its_name() -> None:
     digest = hash_key("k").split(":", 1)[1]
-    ring = Keyring({"operate": ("k",), "predict": ("k",), "view": (f"laptop:{hash_key('x').split(':', 1)[1]}",)})
+    ring = Keyring(
+        {"operate": ("k",), "predict": ("k",), "view": (f"laptop:{hash_key('x').split(':', 1)[1]}",)}
+    )
     assert digest.startswith("sha256:")
     found, named = ring.find("k"), ring.find("x")
     assert found is not None and found.role == "operate"

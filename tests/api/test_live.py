@@ -117,8 +117,12 @@ def test_a_problem_that_left_the_release_is_served_no_longer(make_app: MakeApp, 
     app = make_app()
     publish(home / "run", {"art_core5": 1}, sequence=2)
     serving.of(app).live.refresh()
-    assert app.test_client().post("/predict/art/image", data=b"x", content_type="image/png").status_code == 503
-    info = [line for line in app.test_client().get("/metrics").text.splitlines() if "artpulse_model_info{" in line]
+    assert (
+        app.test_client().post("/predict/art/image", data=b"x", content_type="image/png").status_code == 503
+    )
+    info = [
+        line for line in app.test_client().get("/metrics").text.splitlines() if "artpulse_model_info{" in line
+    ]
     assert {(("art_core5" in line), line[-3:]) for line in info} == {(True, "1.0"), (False, "0.0")}
 
 
@@ -186,7 +190,10 @@ def test_readiness_names_what_is_away_and_leaks_nothing(make_app: MakeApp, home:
     client = make_app(api_keys="secret-key").test_client()
     assert client.get("/ready").get_json()["degraded"] == ["agent"]
     at = "2026-11-20T10:00:00+00:00"
-    status = {"registry": {"ok": False, "at": at, "error": "/secret/path"}, "database": {"ok": True, "at": at}}
+    status = {
+        "registry": {"ok": False, "at": at, "error": "/secret/path"},
+        "database": {"ok": True, "at": at},
+    }
     (home / "run/status.json").write_bytes(orjson.dumps(status))
     body = client.get("/ready").get_json()
     assert (body["status"], body["degraded"]) == ("ready", ["registry"])
@@ -196,7 +203,9 @@ def test_readiness_names_what_is_away_and_leaks_nothing(make_app: MakeApp, home:
         assert str(home) not in text and "secret" not in text and "bundles" not in text
 
 
-def test_readiness_is_503_without_a_release_and_while_a_problem_is_missing(make_app: MakeApp, home: Path) -> None:
+def test_readiness_is_503_without_a_release_and_while_a_problem_is_missing(
+    make_app: MakeApp, home: Path
+) -> None:
     empty = make_app(load=False).test_client()
     assert (empty.get("/health").status_code, empty.get("/ready").status_code) == (200, 503)
     _break_digest(home / "run/bundles/art-1")

@@ -24,7 +24,9 @@ def test_a_flat_row_gets_the_answer_the_released_model_gives(client: FlaskClient
     wanted = model.predict(np.array([VALUES]))
     assert body["predictions"] == wanted.predictions.tolist()
     assert body["labels"] == [model.labels[wanted.predictions[0]]] == [body["label"]]
-    assert list(body["probabilities"][0].values()) == pytest.approx(wanted.probabilities[0].tolist(), abs=1e-9)
+    assert list(body["probabilities"][0].values()) == pytest.approx(
+        wanted.probabilities[0].tolist(), abs=1e-9
+    )
     assert list(body["probabilities"][0]) == list(model.labels)
     assert body["confidence"] == max(body["probabilities"][0].values())
     assert {name: body[name] for name in ("problem", "model", "version", "mlflow_model_uri", "warnings")} == {
@@ -49,7 +51,9 @@ def test_a_flat_row_gets_the_answer_the_released_model_gives(client: FlaskClient
         {"rows": [dict(reversed(ROW.items()))]},
     ],
 )
-def test_every_form_of_one_row_has_the_same_answer_and_no_singular_keys(client: FlaskClient, body: Any) -> None:
+def test_every_form_of_one_row_has_the_same_answer_and_no_singular_keys(
+    client: FlaskClient, body: Any
+) -> None:
     flat = client.post("/predict", json=ROW).get_json()
     listed = client.post("/predict", json=body).get_json()
     assert listed["probabilities"] == flat["probabilities"]
@@ -115,7 +119,10 @@ def test_partial_answers_the_good_rows_and_names_the_others_in_their_places(
     body = client.post("/predict?partial=1", json={"rows": rows}).get_json()
     assert [label is None for label in body["labels"]] == [False, True, False, True]
     assert body["probabilities"][1] is None and body["predictions"][3] is None
-    assert [(issue["row"], issue["pointer"]) for issue in body["errors"]] == [(1, "/rows/1/edges"), (3, "/rows/3")]
+    assert [(issue["row"], issue["pointer"]) for issue in body["errors"]] == [
+        (1, "/rows/1/edges"),
+        (3, "/rows/3"),
+    ]
     assert body["warnings"] == ["Row 2: val_mean is outside its typical range 0.02 to 0.98"]
     assert [(event["row"], event["status"]) for event in events(home)] == [
         (0, "ok"),

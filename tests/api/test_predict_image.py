@@ -77,7 +77,9 @@ def _png(width: int, height: int, alpha: int = 255) -> bytes:
         (_png(40, 40, 0), "fully_transparent"),
     ],
 )
-def test_a_refused_picture_names_its_reason_and_its_place(client: FlaskClient, data: bytes, reason: str) -> None:
+def test_a_refused_picture_names_its_reason_and_its_place(
+    client: FlaskClient, data: bytes, reason: str
+) -> None:
     raw = client.post("/predict-image", data=data, content_type="image/png")
     sent = client.post("/predict-image", json={"image_base64": base64.b64encode(data).decode()})
     file = client.post("/predict-image", data={"file": (io.BytesIO(data), "x.png")})
