@@ -33,6 +33,11 @@ PREDICTION_HEADERS = {
     "X-Rollout-Slot": {"description": "The slot that answered.", "schema": {"type": "string"}},
 }
 BODIES = ("rows", "picture")
+TAGS = {
+    "Predict": "Rows and pictures in, labels out; and the truth, when it is known.",
+    "Models": "What is served, read from the loaded bundles.",
+    "Host": "Probes and metrics of this host.",
+}
 DESCRIPTION = (
     "Style labels for pictures and for the numbers measured on them. Errors are problem+json (RFC 9457); "
     "`errors[].pointer` names the field as it was sent."
@@ -57,7 +62,7 @@ def document(
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "."}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": _schemas(shown, services),
@@ -89,6 +94,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
+        "tags": [_tag(endpoint)],
         "summary": endpoint.summary,
         "description": endpoint.handler.__doc__,
         "parameters": _parameters(endpoint, services),
@@ -111,6 +117,12 @@ def _operation(
     elif endpoint.body == "picture":
         operation["requestBody"] = _body(_pictures())
     return operation
+
+
+def _tag(endpoint: Endpoint) -> str:
+    if endpoint.body:
+        return "Predict"
+    return "Models" if endpoint.role == "predict" else "Host"
 
 
 def _parameters(endpoint: Endpoint, services: Mapping[str, Service]) -> list[dict[str, Any]]:
