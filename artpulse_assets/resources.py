@@ -4,8 +4,6 @@ Belongs here: Dagster resources. Nothing is opened when the definitions are impo
 a run starts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.definitions.decorators.hook_decorator import event_list_hook  # dagster-mlflow's own base
 
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core import settings as settings_module
@@ -32,14 +31,14 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
         return settings_module.load()
 
     @cached_property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """The MLflow model registry."""
         from artpulse_core.control.registry import Registry
 
         return Registry(self.settings)
 
     @cached_property
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """The ArtPulse database, migrated."""
         from artpulse_core.store.database import Database
 
@@ -111,9 +110,9 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
         yield made.mlflow
 
 
-@dg.event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})
-def end_mlflow_run(context: dg.HookContext, events: list[Any]) -> dg.HookExecutionResult:
+@event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})
+def end_mlflow_run(context: dg.HookContext, event_list: list[Any]) -> dg.HookExecutionResult:
     """dagster-mlflow's hook: FINISHED after the last step, FAILED when one fails."""
     from dagster_mlflow import end_mlflow_on_run_finished
 
-    return end_mlflow_on_run_finished.hook_fn(context, events)
+    return end_mlflow_on_run_finished.hook_fn(context, event_list)

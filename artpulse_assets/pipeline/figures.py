@@ -53,7 +53,9 @@ def of_dataset(problem: Problem, split: pd.DataFrame, memo: Memo) -> Figures:
         columns = {name: split[name].to_numpy() for name in names}
         counts = split.groupby(["label", "side"]).size().unstack(fill_value=0)
         pictures = {
-            "class_balance": plots.class_balance({str(label): row.to_dict() for label, row in counts.iterrows()}),
+            "class_balance": plots.class_balance(
+                {str(label): row.to_dict() for label, row in counts.iterrows()}
+            ),
             "histograms": plots.histograms(columns, split["label"].to_numpy()),
             "correlation_heatmap": plots.correlation_heatmap(columns),
         }

@@ -208,7 +208,9 @@ def _translated() -> Iterator[None]:
             if locked
             else f"The database does not answer: {message}"
         ) from error
-    except (exc.InterfaceError, exc.TimeoutError, exc.ProgrammingError, exc.InternalError) as error:
+    except (exc.IntegrityError, exc.DataError):
+        raise  # about the values, which the caller knows more about
+    except (exc.DatabaseError, exc.InterfaceError, exc.TimeoutError) as error:
         raise StoreError(f"The database cannot be used: {_first_line(error)}") from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exc, func, select
+from sqlalchemy import String, delete, exc, func, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -18,8 +18,9 @@ from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import Database
 from artpulse_core.store.tables import events, labels
 
-TEXTS = ("model", "digest", "slot", "mode", "routing", "caller", "content", "fingerprint")
+OPTIONAL_TEXTS = ("model", "digest", "slot", "mode", "routing", "caller", "content", "fingerprint")
 DOCUMENTS = ("features", "output", "warnings")
+WIDTHS = {item.name: item.type.length or 0 for item in events.columns if isinstance(item.type, String)}
 
 
 def insert(db: Database, rows: list[dict[str, Any]]) -> int:
@@ -43,16 +44,16 @@ def normal(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event line as the columns it fills; raises ``ValueError`` naming the field that is wrong."""
     try:
         return {
-            "id": _text(row["id"], 200),
+            "id": _text(row, "id"),
             "at": stamp(str(row["at"])),
-            "request_id": _text(row["request_id"], 160),
+            "request_id": _text(row, "request_id"),
             "row": _whole(row["row"], "row"),
-            "problem": _text(row["problem"], 64),
+            "problem": _text(row, "problem"),
             "version": None if row.get("version") is None else _whole(row["version"], "version"),
-            "status": _text(row["status"], 16),
+            "status": _text(row, "status"),
             "latency_ms": _number(row.get("latency_ms"), "latency_ms"),
             "confidence": _number(row.get("confidence"), "confidence"),
-            **{name: None if row.get(name) is None else _text(row[name], 128) for name in TEXTS},
+            **{name: None if row.get(name) is None else _text(row, name) for name in OPTIONAL_TEXTS},
             **{name: row.get(name) for name in DOCUMENTS},
         }
     except KeyError as error:
@@ -150,11 +151,12 @@ def purge(db: Database, older_than: datetime) -> int:
         return int(connection.execute(delete(events).where(events.c.at < stamp(older_than))).rowcount)
 
 
-def _text(value: Any, width: int) -> str:
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row[name]
     if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is not a text")
-    # PostgreSQL keeps neither NUL nor lone surrogates, and refuses what is too wide.
-    return value.replace("\x00", "").encode("utf-8", "replace").decode()[:width]
+        raise TypeError(f"{name} is {value!r:.40}")
+    # PostgreSQL keeps neither NUL nor lone surrogates, and refuses what is wider than its column.
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()[: WIDTHS[name]]
 
 
 def _whole(value: Any, name: str) -> int:
