@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from werkzeug.test import TestResponse
 
@@ -14,7 +16,7 @@ REMOTE = {"REMOTE_ADDR": "203.0.113.9"}
 
 
 @pytest.mark.smoke
-def test_a_key_is_known_by_its_digest_and_leaves_only_its_public_id(make_app: MakeApp, home) -> None:  # type: ignore[no-untyped-def]
+def test_a_key_is_known_by_its_digest_and_leaves_only_its_public_id(make_app: MakeApp, home: Path) -> None:
     key, entry = new_key()
     client = make_app(api_keys=entry).test_client()
     for headers in (
@@ -77,7 +79,9 @@ def test_metrics_are_open_on_loopback_but_not_through_a_proxy_beside_it(make_app
     assert client.get("/metrics", environ_overrides=REMOTE).status_code == 401
 
 
-def test_without_keys_loopback_may_predict_and_view_and_the_caller_is_local(make_app: MakeApp, home) -> None:  # type: ignore[no-untyped-def]
+def test_without_keys_loopback_may_predict_and_view_and_the_caller_is_local(
+    make_app: MakeApp, home: Path
+) -> None:
     client = make_app().test_client()
     assert client.post("/predict", json=ROW).status_code == 200
     assert events(home)[0]["caller"] == "local"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -72,10 +73,10 @@ def test_unknown_addresses_are_404(client: FlaskClient, path: str) -> None:
 def test_an_error_nobody_planned_for_tells_the_caller_its_id_and_the_log_its_cause(
     home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(parts: serving.Serving, call: serving.Call) -> object:
+    def broken(parts: serving.Serving, call: serving.Call) -> Response:
         raise ZeroDivisionError("the secret cause")
 
-    endpoint = Endpoint("GET", "/broken", broken, "Fails", role="all")  # type: ignore[arg-type]
+    endpoint = Endpoint("GET", "/broken", broken, "Fails", role="all")
     app = create_app(settings.load({}, home=home), endpoints=[endpoint])
     with caplog.at_level(logging.ERROR):
         answer = app.test_client().get("/broken")
@@ -87,10 +88,10 @@ def test_an_error_nobody_planned_for_tells_the_caller_its_id_and_the_log_its_cau
 
 
 def test_a_view_that_declares_no_role_does_not_start(home: Path) -> None:
-    def forgotten(parts: serving.Serving, call: serving.Call) -> object:
+    def forgotten(parts: serving.Serving, call: serving.Call) -> Response:
         return reply.json({})
 
-    endpoint = Endpoint("GET", "/forgotten", forgotten, "No role")  # type: ignore[arg-type]
+    endpoint = Endpoint("GET", "/forgotten", forgotten, "No role")
     with pytest.raises(SettingsError, match="declares no role"):
         create_app(settings.load({}, home=home), endpoints=[*health.ENDPOINTS, endpoint])
 

@@ -10,7 +10,9 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -27,9 +29,7 @@ pytestmark = pytest.mark.extended
 JSON = {"Content-Type": "application/json"}
 
 
-def _post(
-    server: Server, body: object, path: str = "/predict"
-) -> tuple[int, dict[str, str], dict[str, object]]:
+def _post(server: Server, body: object, path: str = "/predict") -> tuple[int, dict[str, str], dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         connection.request("POST", path, json.dumps(body), JSON)
@@ -39,9 +39,9 @@ def _post(
         connection.close()
 
 
-def _until(condition: object, seconds: float = 10) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 10) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.02)
 
@@ -65,7 +65,7 @@ def test_two_workers_swap_to_a_new_release_under_load_and_no_answer_mixes_versio
             while not stop.is_set():
                 status, headers, body = _post(server, ROW)
                 version = int(headers["X-Model-Version"])
-                found = list(body["probabilities"][0].values())  # type: ignore[index]
+                found = list(body["probabilities"][0].values())
                 if (
                     status != 200
                     or body["version"] != version

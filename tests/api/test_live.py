@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,12 +53,12 @@ def _break_graph(folder: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_break_digest, _break_graph])
 def test_a_bundle_that_cannot_be_loaded_leaves_the_old_model_answering_and_says_so(
-    make_app: MakeApp, home: Path, harm: object
+    make_app: MakeApp, home: Path, harm: Callable[[Path], None]
 ) -> None:
     app = make_app()
     live, client = serving.of(app).live, app.test_client()
     publish(home / "run", {"art_core5": 2, "art": 1}, sequence=2)
-    harm(home / "run/bundles/art_core5-2")  # type: ignore[operator]
+    harm(home / "run/bundles/art_core5-2")
     live.refresh()
     assert client.post("/predict", json=ROW).get_json()["version"] == 1
     ready = client.get("/ready")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from artpulse_api.openapi import example_picture
+from artpulse_api.openapi_bodies import example_picture
 from artpulse_api.views import ENDPOINTS
 from tests.api.conftest import MakeApp
 
