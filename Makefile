@@ -92,7 +92,7 @@ dagster: $(INSTALLED) ## Open the asset graph: Dagster UI on port 3000
 
 .PHONY: ui
 ui: $(INSTALLED) ## Open runs, models and aliases: MLflow UI on port 5000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port 5000 --backend-store-uri \
 	    "$$($(BIN)/python -c 'from artpulse_core.settings import load; print(load().tracking_uri)')"
 
 # --- Keeping the house in order ----------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
         if array.dtype == object:
             raise BundleError(f"The array {name!r} holds Python objects, which a bundle cannot carry.")
     buffer = io.BytesIO()
-    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]
+    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # the stubs take names for allow_pickle
     return buffer.getvalue()
 
 

@@ -82,7 +82,7 @@ def _temperature(bundle: Bundle) -> float:
     return value
 
 
-def _session(graph: bytes):  # type: ignore[no-untyped-def]
+def _session(graph: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
