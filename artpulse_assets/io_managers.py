@@ -3,8 +3,6 @@
 Belongs here: the IO manager. Files for people go to ``<home>/artifacts`` and are written by the assets themselves.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any

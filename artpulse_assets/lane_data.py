@@ -3,8 +3,6 @@
 Belongs here: thin assets over ``pipeline.ingest``, ``dataset``, ``split`` and ``eda``, and what they show.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ Belongs here: thin assets over ``pipeline.candidates``, ``evaluate``, ``package`
 ``control.promotion`` the graph may make: the first champion of an empty registry.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -42,7 +40,9 @@ def _candidate(problem: Problem, common: Common, algorithm: str) -> dg.AssetsDef
         ),
         ins={"split": dg.AssetIn([problem.name, "split"])},
     )
-    def candidate(context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any) -> Any:
+    def candidate(
+        context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any
+    ) -> dg.Output[dict[str, Any]]:
         rows = dataset.train_rows(problem, split)
         with report.failures():
             made = candidates.fit(rows, algorithm, seed=problem.training.seed, memo=workshop.memo)
@@ -63,7 +63,7 @@ def _vote(problem: Problem, common: Common) -> dg.AssetsDefinition:
     )
     def soft_vote(
         context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any, **members: Any
-    ) -> Any:
+    ) -> dg.Output[dict[str, Any]]:
         rows = dataset.train_rows(problem, split)
         with report.failures():
             field = [govern.candidate(members[name]) for name in ALGORITHMS]

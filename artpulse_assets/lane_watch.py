@@ -3,9 +3,7 @@
 Belongs here: thin assets over ``pipeline.watch``; they read what was served and change nothing.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -56,24 +54,22 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             watch.VERSION,
             {"numpy", "sql"},
         ),
-        ins={"champion": dg.AssetIn([name, "champion"])},
+        deps=[dg.AssetKey([name, "champion"])],
         check_specs=[
             dg.AssetCheckSpec(
                 "no_drift", asset=[name, "drift_report"], description="No alarm, or too few rows to tell."
             )
         ],
     )
-    def drift_report(
-        context: dg.AssetExecutionContext, workshop: Workshop, champion: Mapping[str, Any]
-    ) -> Iterator[Any]:
+    def drift_report(context: dg.AssetExecutionContext, workshop: Workshop) -> Iterator[Any]:
         from artpulse_assets.pipeline import cards, govern
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
 
         with report.failures():
-            served = workshop.registry.alias(problem.model, "champion") or champion["version"]
+            served = workshop.registry.alias(problem.model, "champion")
             folder = govern.champion_folder(problem, served, workshop.settings, workshop.registry)
-            if folder is None:
+            if folder is None or served is None:
                 raise dg.Failure(f"{problem.model} has no champion to compare with.", allow_retries=False)
             loaded = bundle.load(folder)
             window = events.window(workshop.database, name, limit=watch.WINDOW)
@@ -121,18 +117,17 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             watch.VERSION,
             {"numpy", "sql"},
         ),
-        ins={"champion": dg.AssetIn([name, "champion"])},
-        deps=[dg.AssetKey([name, "labelled_events"])],
+        deps=[dg.AssetKey([name, "champion"]), dg.AssetKey([name, "labelled_events"])],
     )
-    def performance_report(workshop: Workshop, champion: Mapping[str, Any]) -> dg.Output[dict[str, Any]]:
+    def performance_report(workshop: Workshop) -> dg.Output[dict[str, Any]]:
         from artpulse_assets.pipeline import govern
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
 
         with report.failures():
-            served = workshop.registry.alias(problem.model, "champion") or champion["version"]
+            served = workshop.registry.alias(problem.model, "champion")
             folder = govern.champion_folder(problem, served, workshop.settings, workshop.registry)
-            if folder is None:
+            if folder is None or served is None:
                 raise dg.Failure(f"{problem.model} has no champion to look back at.", allow_retries=False)
             labels = bundle.load(folder).contract.target.labels
             told = events.labelled(workshop.database, name, limit=MOST_LABELS)

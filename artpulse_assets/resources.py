@@ -4,8 +4,6 @@ Belongs here: Dagster resources. Nothing is opened when the definitions are impo
 a run starts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,14 +31,14 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
         return settings_module.load()
 
     @cached_property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """The MLflow model registry."""
         from artpulse_core.control.registry import Registry
 
         return Registry(self.settings)
 
     @cached_property
-    def database(self) -> Database:
+    def database(self) -> "Database":
         """The ArtPulse database, migrated."""
         from artpulse_core.store.database import Database
 
@@ -113,8 +111,8 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
 
 
 @event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})
-def end_mlflow_run(context: dg.HookContext, events: list[Any]) -> dg.HookExecutionResult:
+def end_mlflow_run(context: dg.HookContext, event_list: list[Any]) -> dg.HookExecutionResult:
     """dagster-mlflow's hook: FINISHED after the last step, FAILED when one fails."""
     from dagster_mlflow import end_mlflow_on_run_finished
 
-    return end_mlflow_on_run_finished.hook_fn(context, events)
+    return end_mlflow_on_run_finished.hook_fn(context, event_list)

@@ -5,8 +5,6 @@ because Dagster remembers them for ever. Drift alone trains nothing: without new
 would come out again, so the sensor says that and waits.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -78,6 +78,14 @@ def drift_document(
     }
 
 
+def quantiles(profile: drift.Profile, name: str) -> np.ndarray:
+    """101 quantiles of a number in the reference, from its sketch."""
+    place = profile.numbers.tolist().index(name)
+    known = ~np.isnan(profile.points[place])
+    levels = np.linspace(0, profile.upto[place][known][-1], 101)
+    return np.interp(levels, profile.upto[place][known], profile.points[place][known])
+
+
 def drift_pictures(
     bundle: Bundle, document: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> dict[str, bytes]:
@@ -97,7 +105,7 @@ def drift_pictures(
         if row["drift"] and name in current and name != "label"
     ]
     for name in sorted(blamed, key=lambda name: -document["features"][name]["score"])[:3]:
-        pictures[name] = plots.reference_vs_current(name, profile.values(name), current[name])
+        pictures[name] = plots.reference_vs_current(name, quantiles(profile, name), current[name])
     return pictures
 
 

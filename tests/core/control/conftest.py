@@ -1,0 +1,103 @@
+"""A house with a real database and a real MLflow store, and a registry that breaks where a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artpulse_core.control import promotion
+from artpulse_core.control.registry import Registry
+from artpulse_core.settings import Settings
+from artpulse_core.store.database import Database
+from tests.bundles import make_bundle
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+MODEL = "artpulse-classifier"
+YES = {"decision": "promote", "rules": []}
+
+
+class Breaking(Registry):
+    """A registry that raises ``error`` before (or after) the n-th call of ``method``."""
+
+    def __init__(
+        self, settings: Settings, method: str, error: type[BaseException], *, after: bool, nth: int = 1
+    ) -> None:
+        super().__init__(settings)
+        self.broken = False
+        self._left = nth
+        real: Callable[..., Any] = getattr(self, method)
+
+        def call(*args: Any, **fields: Any) -> Any:
+            self._left -= 1
+            if self._left != 0:
+                return real(*args, **fields)
+            self.broken = True
+            if after:
+                real(*args, **fields)
+            raise error("broken by the test")
+
+        setattr(self, method, call)
+
+
+@dataclass
+class House:
+    """Everything a change needs."""
+
+    settings: Settings
+    db: Database
+    registry: Registry
+    folder: Path
+    made: list[int] = field(default_factory=list)
+
+    def register(self, seed: int = 0, registry: Registry | None = None) -> int:
+        """Register a new version made from ``seed``."""
+        place = self.folder / f"made-{len(self.made)}"
+        self.made.append(seed)
+        digest = make_bundle(place, seed=seed)
+        run_id = self.registry.start_run("test")
+        return promotion.register(
+            self.db, registry or self.registry, problem="art_core5", model=MODEL, bundle_dir=place, digest=digest,
+            run_id=run_id, key=f"key-{seed}", tags={"algorithm": "linear"}, actor="test", reason="made by a test", now=NOW,
+        )  # fmt: skip
+
+    def promote(
+        self, version: int, expected: int | None, registry: Registry | None = None, **over: Any
+    ) -> Any:
+        """Promote with a favourable verdict."""
+        fields: dict[str, Any] = {"actor": "test", "reason": "better", "verdict": YES, "now": NOW, **over}
+        return promotion.promote(
+            self.db, registry or self.registry, MODEL, version, expected=expected, **fields
+        )
+
+    def rollback(self, registry: Registry | None = None, **over: Any) -> Any:
+        """Roll back."""
+        fields: dict[str, Any] = {"actor": "test", "reason": "worse", "now": NOW, **over}
+        return promotion.rollback(self.db, registry or self.registry, MODEL, **fields)
+
+    @property
+    def aliases(self) -> dict[str, int]:
+        """The aliases as a fresh client sees them."""
+        return Registry(self.settings).aliases(MODEL)
+
+
+@pytest.fixture
+def house(mlflow_home: Settings, tmp_path: Path) -> Iterator[House]:
+    db = Database(mlflow_home.database)
+    db.migrate()
+    yield House(mlflow_home, db, Registry(mlflow_home), tmp_path)
+    db.dispose()
+
+
+@pytest.fixture
+def three(house: House) -> House:
+    """Three versions; 2 is champion after 1, 3 is challenger."""
+    for seed in range(3):
+        house.register(seed)
+        if seed < 2:
+            house.promote(seed + 1, seed or None)
+    return house

@@ -1,0 +1,45 @@
+"""Where a rollback goes, from any history of changes."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artpulse_core.control import lineage
+from artpulse_core.store.changes import FIRST, Change
+
+
+def row(sequence: int, action: str, expected: int | None, target: int | None, state: str = "done") -> Change:
+    return Change(
+        sequence, "m", action, expected, target, None, "a", "r", None, None, state, "t", None, FIRST, FIRST
+    )
+
+
+@given(st.lists(st.sampled_from(["promote", "back", "refused", "undone"]), max_size=20))
+def test_rolling_back_never_returns_to_a_version_it_left(steps: list[str]) -> None:
+    rows: list[Change] = []
+    current, newest = None, 0
+    left: set[int] = set()
+    for number, step in enumerate(steps):
+        if step == "back":
+            target = lineage.rollback_target(rows, current, range(100))
+            if target is None or current is None:
+                continue
+            assert target not in left
+            assert target != current
+            left.add(current)
+            rows.append(row(number, "rollback", current, target))
+            current = target
+        else:
+            newest += 1
+            done = "done" if step == "promote" else step
+            rows.append(row(number, "promote", current, newest, done))
+            current = newest if step == "promote" else current
+    assert lineage.rejected(rows) == left
+    assert (lineage.champions(rows) or [None])[-1] == current
+
+
+def test_a_version_that_is_gone_is_passed_over() -> None:
+    rows = [row(n, "promote", n - 1 or None, n) for n in (1, 2, 3)]
+    assert lineage.rollback_target(rows, 3, {1, 3}) == 1
+    assert lineage.rollback_target(rows, 3, {3}) is None
