@@ -198,6 +198,6 @@ def _manifest(folder: Path) -> Manifest:
     except (KeyError, TypeError) as error:
         raise BundleError(f"{MANIFEST} is not a bundle manifest: {error}") from None
     for name in manifest.files:
-        if not isinstance(name, str) or Path(name).name != name or name.startswith("."):
+        if Path(name).name != name or name.startswith("."):
             raise BundleError(f"{MANIFEST} names a file outside its folder: {name!r}.")
     return manifest
