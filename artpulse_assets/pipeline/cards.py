@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from artpulse_assets.plots.drift import TESTS
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 WEAK_F1 = 0.5
 MOST_CALM = 40
+MOST_REASONS = 12
 METRICS = {
     "macro_f1": "macro F1",
     "accuracy": "accuracy",
@@ -54,7 +57,7 @@ def _environment(*, html: bool) -> Environment:
     # Markdown has no autoescape of its own: there every foreign text goes through the ``cell`` filter.
     environment = Environment(
         loader=PackageLoader("artpulse_assets"),
-        autoescape=html,
+        autoescape=html,  # noqa: S701 - off for Markdown alone, see above
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -158,8 +161,8 @@ def drift_html(report: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
     ``synthetic``. ``figures``: caption → PNG, in this order. Names are escaped wherever they come from.
     """
     features = {str(name): dict(item) for name, item in (report.get("features") or {}).items()}
-    blamed = sorted((n for n in features if features[n].get("drift")), key=lambda n: -_size(features[n]))
-    calm = sorted((n for n in features if not features[n].get("drift")), key=lambda n: -_size(features[n]))
+    blamed = sorted((n for n in features if features[n].get("drift")), key=lambda n: -_score(features[n]))
+    calm = sorted((n for n in features if not features[n].get("drift")), key=lambda n: -_score(features[n]))
     status = _status(report)
     return (
         _environment(html=True)
@@ -169,9 +172,9 @@ def drift_html(report: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
             status=status,
             verdict=_verdict(status, report, blamed),
             advice=ADVICE[status],
-            rows=[(name, features[name], _p_value(features[name])) for name in (*blamed, *calm[:MOST_CALM])],
+            rows=[_row(name, features[name]) for name in (*blamed, *calm[:MOST_CALM])],
             more=len(calm[MOST_CALM:]),
-            explanations=any(features[name].get("explanation") for name in features),
+            reasons=_reasons(report),
             images=[(caption, base64.b64encode(png).decode()) for caption, png in figures.items()],
         )
     )
@@ -216,13 +219,35 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + f" and {shown[-1]}"
 
 
-def _size(item: Mapping[str, Any]) -> float:
-    value = item.get("effect")
-    return abs(float(value)) if isinstance(value, int | float) and np.isfinite(value) else -1.0
+def _reasons(report: Mapping[str, Any]) -> list[str]:
+    reasons = [str(reason) for reason in report.get("reasons") or []]
+    more = len(reasons) - MOST_REASONS
+    return (
+        reasons if more <= 0 else [*reasons[:MOST_REASONS], f"And {more} more; the table below names them."]
+    )
 
 
-def _p_value(item: Mapping[str, Any]) -> str:
-    value = item.get("p_value")
-    if not isinstance(value, int | float) or not np.isfinite(value):
-        return "–"
-    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+def _score(item: Mapping[str, Any]) -> float:
+    for key in ("score", "effect"):
+        value = item.get(key)
+        if isinstance(value, int | float) and np.isfinite(value):
+            return abs(float(value))
+    return -1.0
+
+
+def _row(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """One line of the table: a feature's state, evidence, size, p-value, kind of test and medians."""
+    p, test = item.get("p_value"), item.get("test")
+    shown = "–"
+    if isinstance(p, int | float) and np.isfinite(p):
+        shown = "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+    medians = [(item.get(side) or {}).get("median") for side in ("reference", "current")]
+    return {
+        "name": name,
+        "blamed": bool(item.get("drift")),
+        "score": item.get("score"),
+        "effect": item.get("effect"),
+        "p_value": shown,
+        "test": TESTS.get(str(test), str(test)) if test else "–",
+        "medians": "–" if None in medians else f"{medians[0]:.4g} → {medians[1]:.4g}",
+    }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from artpulse_assets import plots
-from artpulse_assets.plots.data import correlations, missing_share
+from artpulse_assets.columns import correlations, finite, missing_share
 from artpulse_core.exchange.files import write_whole
 
 if TYPE_CHECKING:
@@ -106,8 +106,6 @@ def outliers(values: Any) -> int:
 
     Where over half of the values are equal the MAD is zero and the mean absolute deviation, 1.2533 of it, stands in.
     """
-    from artpulse_assets.plots.canvas import finite
-
     known = finite(values)
     if known.size < 3:
         return 0

@@ -5,10 +5,12 @@ Each function draws on a canvas of its own (no pyplot), so figures can be made f
 open. Names of labels and features come from users and are never read as markup.
 """
 
-from artpulse_assets.plots.data import class_balance, correlation_heatmap, histograms, missing_values
+from artpulse_assets.plots.comparison import feature_importance, model_comparison
+from artpulse_assets.plots.correlation import correlation_heatmap
+from artpulse_assets.plots.data import class_balance, histograms, missing_values
 from artpulse_assets.plots.drift import drift_overview, reference_vs_current
 from artpulse_assets.plots.pictures import markdown_image, thumbnails
-from artpulse_assets.plots.quality import calibration, confusion, feature_importance, model_comparison, roc
+from artpulse_assets.plots.quality import calibration, confusion, roc
 
 __all__ = [
     "calibration",

@@ -48,6 +48,8 @@ STYLE: dict[Any, Any] = {
     "ytick.major.size": 0.0,
     "legend.frameon": False,
     "legend.fontsize": 9.0,
+    "legend.columnspacing": 1.4,
+    "legend.handlelength": 1.6,
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
 }

@@ -1,6 +1,6 @@
 """Figures of a dataset before anything is learned from it.
 
-Belongs here: counts, distributions, correlations, missing values. Does not belong here: anything about a model.
+Belongs here: counts, distributions, missing values. Does not belong here: anything about a model.
 """
 
 from __future__ import annotations
@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from artpulse_assets.columns import missing_share, numbers, separation
 from artpulse_assets.plots.canvas import (
     ACCENT,
     ALARM,
     CALM,
-    INK,
     MUTED,
     TOP_INCHES,
     bare,
     canvas,
     colours,
-    finite,
     name_rows,
-    numbers,
     plain,
     shorten,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 SIDE_COLOURS = (ACCENT, "#7fb8dc", CALM, "#d9dee4")
 MOST_LABELS = 40
@@ -75,18 +74,6 @@ def class_balance(counts: Mapping[str, Mapping[str, int]]) -> bytes:
         hidden = f" · the {len(shown)} largest of {len(order)} labels" if len(order) > len(shown) else ""
         page.head(title, f"n = {sum(totals.values()):,} rows{hidden}")
         return page.png()
-
-
-def separation(values: np.ndarray, labels: np.ndarray) -> float:
-    """Share of a column's variance that lies between labels, 0–1 (correlation ratio, Fisher 1925)."""
-    keep = np.isfinite(values)
-    values, labels = values[keep], labels[keep]
-    if values.size < 2 or not (spread := float(np.var(values))) > 0:
-        return 0.0
-    _, codes = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(codes)
-    means = np.bincount(codes, weights=values) / sizes
-    return float(np.sum(sizes * (means - values.mean()) ** 2) / values.size / spread)
 
 
 def histograms(columns: Mapping[str, Any], labels: Any = None, top: int = 12) -> bytes:
@@ -172,90 +159,6 @@ def _smooth(values: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np
     return low + step * (np.arange(points) + 0.5), heights
 
 
-def correlation_heatmap(columns: Mapping[str, Any], top: int = 30) -> bytes:
-    """Pearson correlations of at most ``top`` columns, ordered so that those moving together lie together.
-
-    ``columns``: name → n numbers. Missing values are replaced by the median, constant columns are left out. More
-    than ``top``: those with the strongest tie to another. Raises ``ValueError`` with under two varying columns.
-    """
-    names, matrix = correlations(columns)
-    if len(names) < 2:
-        raise ValueError("A correlation needs two columns that vary.")
-    off = np.abs(matrix - np.eye(len(names)))
-    kept = np.sort(np.argsort(-off.max(axis=0), kind="stable")[:top])
-    kept = kept[_similar_order(matrix[np.ix_(kept, kept)])]
-    shown = matrix[np.ix_(kept, kept)]
-    texts = [plain(names[index], 22) for index in kept]
-    size = float(np.clip(0.27 * len(kept), 3.4, 6.2))
-    with canvas(TOP_INCHES + size + 0.9, size + 2.4 if size < 5 else 8.4) as page:
-        axes = page.axes()
-        image = axes.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1)
-        axes.set_xticks(range(len(kept)), texts, rotation=90 if len(kept) > 8 else 35)
-        if len(kept) <= 8:
-            for text in axes.get_xticklabels():
-                text.set_horizontalalignment("right")
-                text.set_rotation_mode("anchor")
-        axes.set_yticks(range(len(kept)), texts)
-        axes.tick_params(length=0, labelsize=9.5 if len(kept) <= 16 else 8, labelcolor=INK)
-        axes.spines[:].set_visible(False)
-        if len(kept) <= 12:
-            for (row, column), value in np.ndenumerate(shown):
-                ink = "white" if abs(value) > 0.6 else INK
-                axes.text(
-                    column,
-                    row,
-                    f"{value + 0.0:.2f}".replace("-0.00", "0.00"),
-                    ha="center",
-                    va="center",
-                    fontsize=8.5,
-                    color=ink,
-                )
-        bar = page.figure.colorbar(image, ax=axes, shrink=0.6, ticks=[-1, -0.5, 0, 0.5, 1])
-        bar.outline.set_visible(False)
-        bar.set_label("correlation")
-        row, column = np.unravel_index(int(np.argmax(off)), off.shape)
-        pair = f"{shorten(names[row])} and {shorten(names[column])}"
-        rows = len(next(iter(columns.values())))
-        page.head(
-            f"{pair} move together most" if matrix[row, column] > 0 else f"{pair} oppose each other most",
-            f"r = {matrix[row, column]:.2f} · n = {rows:,} rows · {len(kept)} of {len(columns)} columns",
-        )
-        return page.png()
-
-
-def correlations(columns: Mapping[str, Any]) -> tuple[list[str], np.ndarray]:
-    """Names of the varying columns and their f × f Pearson matrix; missing values count as the median."""
-    names: list[str] = []
-    kept: list[np.ndarray] = []
-    for name, raw in columns.items():
-        values = numbers(raw)
-        known = finite(values)
-        if known.size < 2 or not np.ptp(known) > 1e-12 * max(1.0, float(np.abs(known).max())):
-            continue
-        values = np.where(np.isfinite(values), values, np.median(known))
-        names.append(str(name))
-        kept.append((values - values.mean()) / values.std())
-    if not kept:
-        return [], np.zeros((0, 0))
-    stacked = np.stack(kept)
-    return names, np.clip(stacked @ stacked.T / stacked.shape[1], -1, 1)
-
-
-def _similar_order(matrix: np.ndarray) -> np.ndarray:
-    """Leaf order of average-linkage clustering on 1 − |r|."""
-    if len(matrix) < 3:
-        return np.arange(len(matrix))
-    from scipy.cluster.hierarchy import leaves_list, linkage
-    from scipy.spatial.distance import squareform
-
-    distance = 1 - np.abs((matrix + matrix.T) / 2)
-    np.fill_diagonal(distance, 0)
-    order: np.ndarray = leaves_list(
-        linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-    )
-    return order
-
-
 def missing_values(columns: Mapping[str, Any], top: int = 25) -> bytes | None:
     """Share of missing values of the columns that have any, worst first; None when nothing is missing.
 
@@ -283,15 +186,3 @@ def missing_values(columns: Mapping[str, Any], top: int = 25) -> bytes | None:
             f"n = {rows:,} rows · {len(order)} of {len(columns)} columns have gaps",
         )
         return page.png()
-
-
-def missing_share(values: Any) -> float:
-    """Share of a column that is NaN, infinite or None, 0–1; an empty column has none."""
-    array = np.asarray(values)
-    if array.size == 0:
-        return 0.0
-    if array.dtype.kind in "fc":
-        return float(np.mean(~np.isfinite(array)))
-    if array.dtype.kind == "O":
-        return float(np.mean([value is None or value != value for value in array.ravel()]))  # noqa: PLR0124 - NaN
-    return 0.0

@@ -11,67 +11,91 @@ from typing import Any
 
 import numpy as np
 
+from artpulse_assets.columns import finite
 from artpulse_assets.plots.canvas import (
     ALARM,
     CALM,
+    INK,
     MUTED,
     TOP_INCHES,
     bare,
     canvas,
-    finite,
     name_rows,
     shorten,
 )
 
 MOST_FEATURES = 24
 MOST_CATEGORIES = 20
+MOST_SCORE = 6.0
+# The words people read for the kinds of test.
+TESTS = {
+    "location": "level",
+    "range": "beyond all seen",
+    "missing": "missing values",
+    "category": "mix",
+    "correlation": "relation",
+    "absent": "column absent",
+}
 
 
-def drift_overview(features: Mapping[str, Mapping[str, Any]], title: str) -> bytes:
-    """Effect size a feature, the largest on top, the blamed ones in another colour.
+def drift_overview(features: Mapping[str, Mapping[str, Any]], title: str, *, n: int | None = None) -> bytes:
+    """How far each feature has changed, the farthest on top, the blamed ones in another colour.
 
-    ``features``: name → ``drift`` (blamed or not), ``effect`` (or else ``score``), as in a drift report. Blamed
-    features are always shown, up to 24 rows in all. Raises ``ValueError`` without features.
+    ``features``: name → ``drift`` (blamed or not), ``score``, ``effect``, as in a drift report. Bars show the
+    score, which is on one scale for every kind of test (1 is the alarm line; bars end at 6), and the figures beside
+    the blamed ones the effect; without any score, bars show the effect. ``n``: rows in the window. Blamed features come first
+    into the 24 that are drawn. Raises ``ValueError`` without features.
     """
     if not features:
         raise ValueError("There is no feature to draw.")
-    effects = {name: _effect(item) for name, item in features.items()}
+    scored = any(_finite(item, "score") is not None for item in features.values())
+    sizes = {
+        name: abs(_finite(item, "score" if scored else "effect") or 0) for name, item in features.items()
+    }
     blamed = {name for name, item in features.items() if item.get("drift")}
-    order = sorted(effects, key=lambda name: (name not in blamed, -effects[name], name))[:MOST_FEATURES]
-    order.sort(key=lambda name: (-effects[name], name))
-    with canvas(TOP_INCHES + 0.75 + 0.3 * len(order)) as page:
+    order = sorted(sizes, key=lambda name: (name not in blamed, -sizes[name], name))[:MOST_FEATURES]
+    order.sort(key=lambda name: (-sizes[name], name))
+    drawn = [min(sizes[name], MOST_SCORE) if scored else sizes[name] for name in order]
+    with canvas(TOP_INCHES + 0.95 + 0.3 * len(order)) as page:
         axes = page.axes()
-        for wanted, colour, label in ((True, ALARM, "has changed"), (False, CALM, "within chance")):
+        for wanted, colour, label in ((True, ALARM, "has changed"), (False, CALM, "as before")):
             rows = [row for row, name in enumerate(order) if (name in blamed) == wanted]
             if rows:
-                axes.barh(rows, [effects[order[row]] for row in rows], 0.66, color=colour, label=label)
+                axes.barh(rows, [drawn[row] for row in rows], 0.66, color=colour, label=label)
         for row, name in enumerate(order):
             axes.annotate(
-                f"{effects[name]:.2f}",
-                (effects[name], row),
-                (5, 0),
+                _beside(features[name]) if name in blamed or not scored else "",
+                (drawn[row], row),
+                (6, 0),
                 textcoords="offset points",
                 va="center",
                 color=ALARM if name in blamed else MUTED,
                 fontsize=9,
+                parse_math=False,
             )
+        if scored:
+            axes.axvline(1, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), label="alarm")
         name_rows(axes, order, 32)
         bare(axes)
-        axes.margins(x=0.1)
-        axes.set_xlim(left=0)
-        axes.set_xlabel("size of the change")
-        page.figure.legend(loc="outside lower right", ncols=2)
+        axes.set_xlim(0, max(*drawn, 1.2 if scored else 0.0, 1e-9) * 1.2)
+        axes.set_xlabel("score (beside it: size and kind of the change)" if scored else "size of the change")
+        page.figure.legend(loc="outside lower right", ncols=3)
         hidden = f" · {len(order)} shown" if len(order) < len(features) else ""
-        page.head(title, f"{len(blamed)} of {len(features)} features have changed{hidden}")
+        rows_seen = "" if n is None else f"n = {n:,} rows · "
+        page.head(title, f"{rows_seen}{len(blamed)} of {len(features)} features have changed{hidden}")
         return page.png()
 
 
-def _effect(item: Mapping[str, Any]) -> float:
-    for key in ("effect", "score"):
-        value = item.get(key)
-        if isinstance(value, int | float) and np.isfinite(value):
-            return abs(float(value))
-    return 0.0
+def _beside(item: Mapping[str, Any]) -> str:
+    effect, test = _finite(item, "effect"), item.get("test")
+    word = TESTS.get(str(test), shorten(test, 16)) if test else ""
+    texts = ["" if effect is None else f"{effect:.2f}".replace("-", "−"), word]
+    return " ".join(text for text in texts if text)
+
+
+def _finite(item: Mapping[str, Any], key: str) -> float | None:
+    value = item.get(key)
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
 
 
 def reference_vs_current(name: str, reference: Any, current: Any) -> bytes:

@@ -111,7 +111,7 @@ def markdown_image(png: bytes, alt: str, max_bytes: int = 100_000) -> str:
 
 
 def _smaller(png: bytes, room: int) -> bytes:
-    """The picture in at most ``room`` bytes: 128 colours, 48, then steps of 0.8 in size."""
+    """The picture in at most ``room`` bytes: 128 colours, 48, then smaller in steps guided by the size reached."""
     with Image.open(io.BytesIO(png), formats=("PNG",)) as source:
         picture = source.convert("RGBA")
     full = Image.alpha_composite(Image.new("RGBA", picture.size, PAPER), picture).convert("RGB")
@@ -123,7 +123,7 @@ def _smaller(png: bytes, room: int) -> bytes:
             data = _png(small.quantize(count, dither=Image.Dither.NONE))
             if len(data) <= room:
                 return data
-        scale *= 0.8
+        scale *= min(0.85, max(0.3, 0.95 * (room / len(data)) ** 0.5))
     raise ValueError("The limit is too small for any picture.")
 
 

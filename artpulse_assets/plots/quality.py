@@ -1,30 +1,26 @@
-"""Figures of how good a model is.
+"""Figures of how good the answers of a model are.
 
-Belongs here: comparison, confusion, calibration, ROC, importance. Does not belong here: the metrics themselves
-(``artpulse_core.gates``); what is computed here is only what a curve needs.
+Belongs here: confusion, calibration, ROC. Does not belong here: the metrics themselves (``artpulse_core.gates``); what
+is computed here is only what a curve needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from artpulse_assets.columns import numbers
 from artpulse_assets.plots.canvas import (
     ACCENT,
-    ALARM,
     CALM,
     INK,
     MUTED,
     RULE,
     TOP_INCHES,
-    bare,
     canvas,
     colours,
-    finite,
-    name_rows,
-    numbers,
     plain,
     shorten,
 )
@@ -32,67 +28,6 @@ from artpulse_assets.plots.canvas import (
 MOST_CLASSES = 30
 MOST_CURVES = 8
 BINS = 15
-
-
-def model_comparison(
-    rows: Sequence[Mapping[str, Any]], metric: str, *, baseline: float | None = None, n: int | None = None
-) -> bytes:
-    """Each candidate's value with its 95 % interval, the best on top, the chosen one in colour.
-
-    ``rows``: ``algorithm``, ``value`` and, where known, ``low``, ``high``, ``chosen``. ``baseline``: what a dummy
-    reaches, drawn as a line. ``n``: rows the values were measured on. Raises ``ValueError`` without rows.
-    """
-    if not rows:
-        raise ValueError("There is no candidate to compare.")
-    ranked = sorted(rows, key=lambda row: (-_number(row, "value", -np.inf), str(row["algorithm"])))
-    with canvas(TOP_INCHES + 0.75 + 0.42 * len(ranked)) as page:
-        axes = page.axes()
-        for index, row in enumerate(ranked):
-            value, chosen = _number(row, "value", np.nan), bool(row.get("chosen"))
-            low, high = _number(row, "low", value), _number(row, "high", value)
-            colour = ACCENT if chosen else "#7c8a97"
-            axes.plot([low, high], [index, index], color=colour, linewidth=3.2 if chosen else 2, alpha=0.55)
-            axes.plot([value], [index], "o", color=colour, markersize=9 if chosen else 7)
-            text = f"{value:.3f}" + (" · chosen" if chosen else "")
-            axes.annotate(
-                text,
-                (np.nanmax([value, high]), index),
-                (9, 0),
-                textcoords="offset points",
-                va="center",
-                color=ACCENT if chosen else MUTED,
-                weight="bold" if chosen else "normal",
-            )
-        if baseline is not None:
-            axes.axvline(baseline, color=ALARM, linewidth=1.3, linestyle=(0, (4, 3)))
-            axes.annotate(
-                f"dummy {baseline:.2f}",
-                (baseline, 0.0),
-                (4, 3),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                color=ALARM,
-                fontsize=9,
-            )
-        name_rows(axes, [row["algorithm"] for row in ranked])
-        bare(axes)
-        axes.margins(x=0.06)
-        left, right = axes.get_xlim()
-        axes.set_xlim(left, right + 0.16 * (right - left))
-        known = any(row.get("low") is not None for row in ranked)
-        axes.set_xlabel(plain(metric) + (" (line: 95 % interval)" if known else ""))
-        best = next((row for row in ranked if row.get("chosen")), ranked[0])
-        verb = "is chosen" if best.get("chosen") else "leads"
-        page.head(
-            f"{shorten(best['algorithm'])} {verb}: {shorten(metric)} {_number(best, 'value', np.nan):.3f}",
-            f"{len(ranked)} candidates" + (f" · n = {n:,} rows" if n is not None else ""),
-        )
-        return page.png()
-
-
-def _number(row: Mapping[str, Any], key: str, default: float) -> float:
-    value = row.get(key)
-    return default if value is None or not np.isfinite(value) else float(value)
 
 
 def confusion(matrix: Any, labels: Sequence[str]) -> bytes:
@@ -111,7 +46,7 @@ def confusion(matrix: Any, labels: Sequence[str]) -> bytes:
     if mistakes[row, column] > 0:
         worst = f"“{shorten(labels[row])}” taken for “{shorten(labels[column])}”"
         note = f"most frequent mistake: {worst} ({mistakes[row, column]:.0f} of {counts[row].sum():.0f})"
-    counts, names = _largest(counts, [str(label) for label in labels])
+    counts, names = merge_smallest(counts, [str(label) for label in labels])
     k = len(names)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = float(np.clip(0.62 * k, 3.0, 7.2))
@@ -151,7 +86,7 @@ def confusion(matrix: Any, labels: Sequence[str]) -> bytes:
         return page.png()
 
 
-def _largest(counts: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
+def merge_smallest(counts: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
     """The matrix with all but the largest labels summed into one."""
     if len(names) <= MOST_CLASSES:
         return counts, names
@@ -229,7 +164,7 @@ def roc(y: Any, probabilities: Any, labels: Sequence[str]) -> bytes:
     for index, label in enumerate(labels):
         positive = truth == index
         if 0 < positive.sum() < positive.size:
-            false, true = _curve(positive, scores[:, index])
+            false, true = rates(positive, scores[:, index])
             area = float(np.trapezoid(true, false))
             curves.append((area, str(label), false, true))
     if not curves:
@@ -258,7 +193,7 @@ def roc(y: Any, probabilities: Any, labels: Sequence[str]) -> bytes:
         return page.png()
 
 
-def _curve(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rates(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positive rates at every distinct score, from (0, 0) to (1, 1)."""
     order = np.argsort(-score, kind="stable")
     ordered, hits = score[order], positive[order]
@@ -266,31 +201,3 @@ def _curve(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndar
     true = np.append(0, np.cumsum(hits)[last]) / hits.sum()
     false = np.append(0, np.cumsum(~hits)[last]) / (~hits).sum()
     return false, true
-
-
-def feature_importance(names: Sequence[str], values: Any, top: int = 20) -> bytes:
-    """The ``top`` features by importance as horizontal bars; what hurts (below zero) is drawn in orange.
-
-    ``values``: one number a name, for example the loss of score when the feature is shuffled (Breiman 2001).
-    Raises ``ValueError`` when the two differ in length or are empty.
-    """
-    weights = numbers(values)
-    if len(names) != weights.size or not len(names):
-        raise ValueError("Each feature needs one importance.")
-    weights = np.where(np.isfinite(weights), weights, 0.0)
-    order = np.argsort(-weights, kind="stable")[:top]
-    with canvas(TOP_INCHES + 0.75 + 0.29 * len(order)) as page:
-        axes = page.axes()
-        shown = weights[order]
-        shades = [ACCENT if value >= 0 else ALARM for value in shown]
-        axes.barh(range(len(order)), shown, 0.66, color=shades)
-        name_rows(axes, [names[index] for index in order], 32)
-        bare(axes)
-        axes.set_xlabel("importance")
-        total = float(finite(weights).clip(0).sum())
-        share = f" · the first carries {100 * max(shown[0], 0) / total:.0f} % of the sum" if total > 0 else ""
-        page.head(
-            f"{shorten(names[order[0]])} counts most" if total > 0 else "No feature counts",
-            f"{len(order)} of {len(names)} features{share}",
-        )
-        return page.png()
