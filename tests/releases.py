@@ -18,7 +18,9 @@ def publish(run: Path, versions: Mapping[str, int], *, sequence: int = 1) -> Rel
     for problem, version in versions.items():
         place = Path("bundles") / f"{problem}-{version}"
         made = (run / place).exists()
-        digest = bundle.digest_of(run / place) if made else make_bundle(run / place, problem=problem, seed=version)
+        digest = (
+            bundle.digest_of(run / place) if made else make_bundle(run / place, problem=problem, seed=version)
+        )
         model = problems.read(problems.SHIPPED / f"{problem}.toml").model
         served[problem] = ProblemRelease(model, Slot("champion", version, digest, str(place)))
     release = Release(sequence, "2026-11-20T10:00:00+00:00", served)
