@@ -11,6 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 
 # What a call may set: make train PROBLEM=art, make predict ROW='{…}', make test PYTEST_ARGS='-k drift'
 PROBLEM ?=
+VERSION ?=
 IMAGE ?=
 ROW ?= {"hue_mean": 0.08, "sat_mean": 0.55, "val_mean": 0.62, "contrast": 0.48, "edges": 0.11}
 REASON ?= promoted with make
@@ -83,7 +84,8 @@ retrain: $(INSTALLED) ## Train a challenger and judge it against the champion
 
 .PHONY: promote-alias
 promote-alias: $(INSTALLED) ## Make the challenger the champion if the gate agrees; REASON='…' is kept
-	@$(BIN)/artpulse promote $(of_problem) --reason "$(REASON)"
+	@$(BIN)/artpulse promote "$(or $(PROBLEM),$(ARTPULSE_DEFAULT_PROBLEM),art_core5)" \
+	    $(if $(VERSION),--version $(VERSION)) --reason "$(REASON)"
 
 # --- Looking at it -----------------------------------------------------------------------------------------------
 .PHONY: dagster
@@ -92,7 +94,7 @@ dagster: $(INSTALLED) ## Open the asset graph: Dagster UI on port 3000
 
 .PHONY: ui
 ui: $(INSTALLED) ## Open runs, models and aliases: MLflow UI on port 5000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port 5000 --backend-store-uri \
 	    "$$($(BIN)/python -c 'from artpulse_core.settings import load; print(load().tracking_uri)')"
 
 # --- Keeping the house in order ----------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def rates(policy: Policy, count: int, seed: int, n: int, **how: object) -> Count
     found: Counter[str] = Counter()
     for i in range(count):
         rng = np.random.default_rng([seed, i])
-        y, old, new = pair(rng, n, **how)  # type: ignore[arg-type]
+        y, old, new = pair(rng, n, **how)  # type: ignore[arg-type]  # options of a world pass through
         evidence = gathered(y, soft(old, rng, 0.5), soft(new, rng, 0.5))
         found[evaluate(policy, evidence, now=NOW, seed=i).decision] += 1
     return found

@@ -87,7 +87,7 @@ def _comments(path: Path) -> list[tuple[int, str]]:
 
 IGNORE = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover|nosec)")
 CODES = r"(?:noqa:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|type:\s*ignore\[[\w, -]+\]|pragma:\s*no cover|nosec:?\s*\w+)"
-REASONED = re.compile(rf"#\s*{CODES}\s*(?:#|-|–|:)\s*\w{{2,}}.*\w{{2,}}")
+REASONED = re.compile(rf"#\s*{CODES}\s*(?:#|-|–|:)\s*\w.*\w{{2,}}")
 
 
 @pytest.mark.smoke

@@ -89,7 +89,7 @@ class Canvas:
         self.figure.text(left, 1 - 0.42 / height, note, fontsize=9.5, color=MUTED, **options)
         engine = self.figure.get_layout_engine()
         if engine is not None:
-            engine.set(rect=(0.01, 0.01, 0.98, 0.99 - TOP_INCHES / height))  # type: ignore[call-arg]
+            engine.set(rect=(0.01, 0.01, 0.98, 0.99 - TOP_INCHES / height))  # type: ignore[call-arg]  # stubs: any engine
 
     def png(self) -> bytes:
         """The figure as PNG bytes, without time stamp or program name, so equal input gives equal bytes."""
@@ -170,7 +170,7 @@ def numbers(values: Any) -> np.ndarray:
 
     def read(value: object) -> float:
         try:
-            return float(value)  # type: ignore[arg-type]
+            return float(value)  # type: ignore[arg-type]  # what is no number raises
         except (TypeError, ValueError):
             return float("nan")
 
@@ -183,7 +183,7 @@ def bare(axes: Axes, *, grid: str = "x") -> None:
         axes.spines[side].set_visible(False)
     axes.tick_params(length=0)
     if grid in ("x", "y"):
-        axes.grid(axis=grid)  # type: ignore[arg-type]
+        axes.grid(axis=grid)  # type: ignore[arg-type]  # checked the line before
 
 
 def name_rows(axes: Axes, names: Sequence[object], limit: int = 26) -> None:

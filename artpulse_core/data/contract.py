@@ -81,7 +81,7 @@ class Contract:
     def __post_init__(self) -> None:
         row = _row_model(self)
         object.__setattr__(self, "_row", row)
-        object.__setattr__(self, "_adapter", TypeAdapter(list[row]))  # type: ignore[valid-type]
+        object.__setattr__(self, "_adapter", TypeAdapter(list[row]))  # type: ignore[valid-type]  # a model made at run time
         bounds = [
             (
                 -np.inf if item.typical_minimum is None else item.typical_minimum,

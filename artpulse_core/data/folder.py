@@ -148,7 +148,7 @@ def _classify(entry: os.DirEntry[str], relative: str, real_root: str) -> FileEnt
     try:
         if entry.is_symlink():
             target = os.path.realpath(entry.path)
-            if not os.path.lexists(target) or os.path.islink(target):
+            if not os.path.lexists(target) or Path(target).is_symlink():
                 return Skipped(relative, "link_dangling")
             if os.path.commonpath([real_root, target]) != real_root:
                 return Skipped(relative, "link_leaves_root")

@@ -65,7 +65,8 @@ def _long(edge: np.ndarray, axis: int, length: int = 12) -> float:
         return 0.0
     counts = np.cumsum(edge, axis=axis, dtype=np.int16)
     counts = counts if axis == 0 else counts.T
-    return float((counts[length:] - counts[:-length] == length).mean()) ** 0.5
+    root: float = float((counts[length:] - counts[:-length] == length).mean()) ** 0.5
+    return root
 
 
 def _uniform_table() -> np.ndarray:

@@ -107,7 +107,7 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
         if array.dtype == object:
             raise BundleError(f"The array {name!r} holds Python objects, which a bundle cannot carry.")
     buffer = io.BytesIO()
-    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]
+    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # the stubs take names for allow_pickle
     return buffer.getvalue()
 
 
@@ -197,7 +197,7 @@ def _manifest(folder: Path) -> Manifest:
         manifest = Manifest(**{**document, "feature_names": tuple(document["feature_names"])})
     except (KeyError, TypeError) as error:
         raise BundleError(f"{MANIFEST} is not a bundle manifest: {error}") from None
-    for name in map(str, manifest.files):
+    for name in manifest.files:
         if Path(name).name != name or name.startswith("."):
             raise BundleError(f"{MANIFEST} names a file outside its folder: {name!r}.")
     return manifest
