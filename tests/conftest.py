@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from artpulse_core import settings as settings_module
 from artpulse_core.settings import Settings
+from tests.databases import whole_file
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +19,7 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     home = tmp_path_factory.mktemp("mlflow-store")
     Registry(settings_module.load({}, home=home)).aliases("nobody")
-    with sqlite3.connect(home / "mlflow.db") as connection:  # so that one file is the whole store
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    whole_file(home / "mlflow.db")
     return home / "mlflow.db"
 
 
