@@ -33,6 +33,7 @@ PIPELINE = [
     "dagster>=1.13,<2",
     "dagster-mlflow>=0.29",
     "dagster-webserver>=1.13,<2",
+    "jinja2>=3.1",
     "matplotlib>=3.9",
     "pandas>=2.2,<3",  # dagster-mlflow and pandera 0.35 fail on pandas 3
     "pandera>=0.35",
@@ -62,9 +63,15 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["artpulse_core*", "artpulse_assets*", "artpulse_api*"]),
     package_data={
-        "artpulse_core": ["problems/*.toml", "store/migrations/*", "store/migrations/versions/*", "gates/policy.yaml", "py.typed"],
+        "artpulse_core": [
+            "problems/*.toml",
+            "store/migrations/*",
+            "store/migrations/versions/*",
+            "gates/policy.yaml",
+            "py.typed",
+        ],
         "artpulse_api": ["templates/*", "static/*", "static/swagger/*", "py.typed"],
-        "artpulse_assets": ["py.typed"],
+        "artpulse_assets": ["templates/*", "py.typed"],
     },
     install_requires=CORE,
     extras_require={

@@ -17,7 +17,14 @@ from artpulse_core.settings import Settings, variables
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 BEGIN = "<!-- settings: written by scripts/configuration_table.py -->"
 END = "<!-- end of settings -->"
-SIMPLE = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", SecretStr: "secret"}
+SIMPLE = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    SecretStr: "secret",
+}
 
 
 def kind(annotation: Any) -> str:
@@ -27,7 +34,9 @@ def kind(annotation: Any) -> str:
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is tuple:
         plain = kind(inside[0])
-        return {"text": "texts, comma separated", "secret": "secrets, comma separated"}.get(plain, f"{plain}s")
+        return {"text": "texts, comma separated", "secret": "secrets, comma separated"}.get(
+            plain, f"{plain}s"
+        )
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inside)
     if origin in (Union, types.UnionType):
@@ -53,7 +62,7 @@ def table() -> str:
     rows = ["| variable | type | default | meaning |", "|---|---|---|---|"]
     for env, field in variables().items():
         info = Settings.model_fields[field]
-        meaning = (info.description or "").replace("|", "\\|")
+        meaning = (info.description or "").replace("|", "\\|").replace("<", "&lt;")
         rows.append(f"| `{env}` | {kind(info.annotation)} | {default(info.default)} | {meaning} |")
     return "\n".join(rows)
 

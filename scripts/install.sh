@@ -25,7 +25,7 @@ choose_python() {
             return
         fi
     done
-    found=$("${PYTHON:-python3}" --version 2>&1 || true)
+    found=$("${PYTHON:-python3}" --version 2>/dev/null || true)
     fail "ArtPulse needs Python 3.11 or newer; ${PYTHON:-python3} is: ${found:-missing}." \
         "Install one and name it: make PYTHON=/path/to/python3.12 install"
 }

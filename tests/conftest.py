@@ -1,7 +1,8 @@
-"""Fixtures that more than one package of tests uses."""
+"""What tests of several packages share: an environment in which nothing is set, and a real MLflow store."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,15 @@ import pytest
 from artpulse_core import settings as settings_module
 from artpulse_core.settings import Settings
 from tests.databases import whole_file
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, when MLflow is imported
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings never reach a test."""
+    for name in settings_module.variables():
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

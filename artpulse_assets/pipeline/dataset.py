@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandera.pandas as pa
 
 VERSION = "1"
-KEYS = ["id", "path", "label", "group", "wanted", "dhash"]
 QUARANTINE = ["path", "reason", "message"]
 
 
@@ -36,22 +35,23 @@ class Assembled:
 
 
 def assemble(pictures: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
-    """Join pictures and labelled events (columns ``KEYS`` + features) into rows with unique ids.
+    """Join pictures and labelled events into rows with unique ids, in the order of the ids.
 
-    The same content under two labels is a contradiction and both go to quarantine; under one label the first
-    path stays. Order: by id.
+    Rows that carry a reason already go to quarantine with it. The same content under two labels is a
+    contradiction and both go there; under one label the first path stays.
     """
     import pandas as pd
 
     parts = [part for part in (pictures, labelled) if len(part)]
-    if not parts:
-        return Assembled(pictures, pd.DataFrame(columns=QUARANTINE))
-    frame = pd.concat(parts, ignore_index=True).sort_values(["id", "path"], kind="stable")
+    everything = pd.concat(parts, ignore_index=True) if parts else pictures
+    refused = everything[everything["reason"] != ""]
+    frame = everything[everything["reason"] == ""].sort_values(["id", "path"], kind="stable")
     labels = frame.groupby("id")["label"].transform("nunique")
     conflicts = frame[labels > 1]
     agreed = frame[labels == 1]
     repeats = agreed[agreed.duplicated("id")]
     rows = [
+        *refused[QUARANTINE].itertuples(index=False, name=None),
         *(
             (
                 path,
@@ -62,7 +62,7 @@ def assemble(pictures: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
         ),
         *((path, "duplicate", "The same content is in the dataset already.") for path in repeats["path"]),
     ]
-    kept = agreed.drop_duplicates("id").reset_index(drop=True)
+    kept = agreed.drop_duplicates("id").drop(columns=["reason", "message"]).reset_index(drop=True)
     return Assembled(kept, pd.DataFrame(rows, columns=QUARANTINE))
 
 
@@ -92,7 +92,7 @@ def failures(problem: Problem, frame: pd.DataFrame, most: int = 20) -> list[Issu
         issues = []
         for case in cases.to_dict("records"):
             row = case.get("index")
-            place = frame["path"].get(row, "") if row is not None and row == row and "path" in frame else ""
+            place = frame["path"].get(row, "") if "path" in frame else ""
             issues.append(
                 Issue(
                     f"/{place}/{case['column']}",

@@ -44,12 +44,22 @@ def measure(
     }
 
 
+def quick(y: np.ndarray, probabilities: np.ndarray, k: int) -> dict[str, float]:
+    """The main metrics without intervals."""
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "macro_f1": statistics.macro_f1(y, predicted, k),
+        "accuracy": statistics.accuracy(y, predicted),
+        "log_loss": statistics.log_loss(y, probabilities),
+    }
+
+
 def leaderboard(
     rows: TrainRows, units: np.ndarray, field: Sequence[Candidate], metric: str, seed: int
 ) -> dict[str, Any]:
     """Compare candidates by their out-of-fold answers and choose one.
 
-    ``{"metric", "chosen", "baseline", "rows": [{algorithm, key, seconds, macro_f1, accuracy, chosen}]}``, best
+    ``{"metric", "chosen", "n", "baseline", "rows": [{algorithm, key, seconds, macro_f1, accuracy, chosen}]}``, best
     first. The soft vote is chosen only where it is strictly better than every single model.
     """
     table = []
@@ -72,6 +82,7 @@ def leaderboard(
     return {
         "metric": metric,
         "chosen": chosen,
+        "n": len(rows.y),
         "baseline": baseline(rows.y, len(rows.labels)),
         "rows": [{**row, "chosen": row["algorithm"] == chosen} for row in table],
     }

@@ -5,7 +5,6 @@ Belongs here: collecting all files of a bundle and the key under which an equal 
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +44,7 @@ def make(
     test: TestRows,
     chosen: Candidate,
     evaluation: Mapping[str, Any],
+    units: np.ndarray,
     images: Sequence[bytes],
     provenance: Mapping[str, Any],
     *,
@@ -53,7 +53,7 @@ def make(
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-    ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and what was
+    ``images`` are encoded pictures for the golden answers, ``units`` (n) the groups of the train rows. The key covers what decides the answers and what was
     measured, not the time or the commit.
     """
     feature_set = features.get(problem.features)
@@ -91,7 +91,7 @@ def make(
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
         reference = {name: rows.x[:, place] for place, name in enumerate(feature_set.names)}
         said = np.asarray(rows.labels)[soften(chosen.out_of_fold, heat).argmax(axis=1)]
-        profile = Profile.build({**reference, "label": said}, kinds={"label": "category"})
+        profile = Profile.build({**reference, "label": said}, kinds={"label": "category"}, groups=units)
         bundle.write(
             folder,
             manifest,
@@ -109,16 +109,3 @@ def make(
 
     result: Result = memo.make("bundles", parts, build)
     return Made(result.folder, bundle.digest_of(result.folder), result.key, result.reused)
-
-
-def git_commit(root: Path) -> str:
-    """The commit of the checkout at ``root``, with ``+dirty`` when files differ; empty outside a checkout."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, check=False, timeout=10
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "HEAD")
-    return f"{commit}+dirty" if commit and git("status", "--porcelain", "-uno") else commit

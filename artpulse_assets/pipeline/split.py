@@ -11,8 +11,18 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
+
+from artpulse_core.data.problems import Problem
+from artpulse_core.errors import DataError, Issue
+from artpulse_core.exchange.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = "1"
 NEAR_DUPLICATE_BITS = 4
@@ -160,3 +170,43 @@ def _folds(
         fold_of[unit] = choice
         totals[choice] += counts
     return tuple(fold_of[unit] if side[row] == TRAIN else -1 for row, unit in enumerate(units))
+
+
+def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """``frame`` with ``side``, ``fold`` and ``unit``; the assignment is kept in the JSON file ``path``.
+
+    Raises ``DataError`` when a label has no row on one side: it could not be learned, or not be judged. Nothing is
+    written then.
+    """
+    kept = orjson.loads(path.read_bytes()) if path.exists() else {}
+    rules = problem.training
+    found = assign(
+        frame["id"].tolist(),
+        frame["label"].tolist(),
+        frame["group"].tolist(),
+        frame["dhash"].tolist(),
+        kept=kept,
+        wanted=frame["wanted"].tolist(),
+        test_fraction=rules.test_fraction,
+        folds=rules.folds,
+        seed=rules.seed,
+    )
+    result = frame.assign(side=list(found.side), fold=list(found.fold), unit=list(found.unit))
+    issues = [
+        Issue(
+            f"/{label}",
+            "one_sided_label",
+            f"Every picture of label {label!r} belongs to one group, so none is left to {purpose}: add pictures of "
+            "another group, or name smaller groups in manifest.csv.",
+        )
+        for label, part in result.groupby("label")
+        for side, purpose in ((TRAIN, "learn from"), (TEST, "judge with"))
+        if side not in set(part["side"])
+    ]
+    if issues:
+        raise DataError(f"{problem.name}: {issues[0].message}", tuple(issues))
+    sides = {
+        identity: side for identity, side in zip(frame["id"], found.side, strict=True) if side != EXCLUDED
+    }
+    write_whole(path, orjson.dumps({**kept, **sides}, option=orjson.OPT_SORT_KEYS))
+    return result

@@ -1,0 +1,72 @@
+"""How gunicorn runs the API: ``gunicorn -c python:artpulse_api.gunicorn_conf artpulse_api.wsgi:app``.
+
+Belongs here: server settings and the hooks of a worker's life. The application is imported before the fork, so that
+workers share its memory; models are opened after it, because ONNX Runtime does not survive a fork (merely imported
+before one, it aborts at the exit of every worker).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from artpulse_core import settings as _settings
+from artpulse_core.errors import SettingsError
+from artpulse_core.exchange.release import WORKERS
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+try:
+    _loaded = _settings.load()
+except SettingsError as error:
+    sys.stderr.write(f"{error}\n")
+    raise SystemExit(error.exit_code) from None
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+# prometheus_client reads this variable when it is imported, which is when the application is.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_empty(_loaded.run / "metrics"))
+_empty(_loaded.run / WORKERS)
+
+bind = f"[{_loaded.host}]:{_loaded.port}" if ":" in _loaded.host else f"{_loaded.host}:{_loaded.port}"
+workers = _loaded.workers
+threads = 2
+worker_class = "gthread"
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat files off the disk
+keepalive = 75  # above the idle timeout of the usual proxies, so that they close first
+timeout = 60
+graceful_timeout = 30
+max_requests = 0  # recycling gthread workers drops connections (gunicorn #3038)
+preload_app = True
+accesslog = None
+control_socket_disable = True
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Keep the collector from touching shared pages in the children."""
+    gc.freeze()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Open the models of this worker and watch for new ones."""
+    from artpulse_api import serving
+
+    serving.of(worker.wsgi).live.start()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget a dead worker's gauges and report."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # it has no annotations
+    with contextlib.suppress(FileNotFoundError):
+        (_loaded.run / WORKERS / f"{worker.pid}.json").unlink()

@@ -1,0 +1,44 @@
+"""What the agent says about registry and database, read from the host's ``status.json``.
+
+Belongs here: that file as the API sees it. A prediction never looks at it; readiness and two gauges do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+FILE = "status.json"
+WATCHED = ("registry", "database")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """``degraded`` names what is away; ``registry_age`` is in seconds since the registry last answered."""
+
+    degraded: tuple[str, ...]
+    registry_age: float | None
+
+
+def read(run: Path, now: float) -> Surroundings:
+    """The agent's last word; without one the agent itself is what is away."""
+    try:
+        document = orjson.loads((run / FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        document = None
+    if not isinstance(document, dict):
+        return Surroundings(("agent",), None)
+    parts = {name: document.get(name) for name in WATCHED}
+    away = tuple(name for name, part in parts.items() if isinstance(part, dict) and part.get("ok") is False)
+    return Surroundings(away, _age(parts["registry"], now))
+
+
+def _age(part: Any, now: float) -> float | None:
+    try:
+        return max(0.0, now - datetime.fromisoformat(part["at"]).timestamp())
+    except (TypeError, KeyError, ValueError):
+        return None

@@ -1,0 +1,119 @@
+"""``artpulse train``, ``retrain`` and ``drift``: running the jobs of the lanes from a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from artpulse_assets.instance import Say, run_job
+from artpulse_assets.jobs import monitor_name, train_name
+from artpulse_core.commands.answer import Reply, answering, table
+from artpulse_core.commands.models import opened, resolve
+from artpulse_core.data import problems
+from artpulse_core.settings import Settings
+from artpulse_core.store import reports
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _chosen(settings: Settings, problem: str | None) -> list[str]:
+    return [resolve(settings, problem).name] if problem else list(problems.load(settings))
+
+
+def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> dict[str, Any]:
+    """Run the training job of one problem; what came of it as plain data. Raises ``RunFailed``."""
+    result = run_job(train_name(problem), settings, say, {"trigger": trigger})
+    challenger = result.output_for_node(f"{problem}__challenger")
+    champion = result.output_for_node(f"{problem}__champion")
+    return {
+        "problem": problem,
+        "run": result.run_id,
+        "version": challenger["version"],
+        "decision": challenger["verdict"]["decision"],
+        "summary": challenger["verdict"]["summary"],
+        "champion": champion["version"],
+        "sentence": champion["sentence"],
+    }
+
+
+def run_monitoring(settings: Settings, problem: str, say: Say) -> dict[str, Any]:
+    """Run the monitoring job of one problem and return its drift report. Raises ``RunFailed``."""
+    result = run_job(monitor_name(problem), settings, say)
+    document: dict[str, Any] = result.output_for_node(f"{problem}__drift_report")
+    return document
+
+
+@click.command()
+@click.option("--problem", help="Default: every problem of this installation.")
+@answering
+def train(settings: Settings, *, problem: str | None) -> Reply:
+    """Run the lane: pictures to a challenger with a verdict; the first model becomes champion."""
+    rows = [run_training(settings, name, _say, "train") for name in _chosen(settings, problem)]
+    return Reply({"trained": rows}, _outcome(rows))
+
+
+@click.command()
+@click.option("--problem", help="Default: every problem of this installation.")
+@answering
+def retrain(settings: Settings, *, problem: str | None) -> Reply:
+    """Train a challenger and judge it against the champion, which stays."""
+    rows = [run_training(settings, name, _say, "retrain") for name in _chosen(settings, problem)]
+    return Reply({"trained": rows}, _outcome(rows))
+
+
+def _outcome(rows: Iterable[dict[str, Any]]) -> str:
+    lines = []
+    for row in rows:
+        lines.append(f"{row['problem']}: {row['sentence']}")
+        if row["version"] != row["champion"]:
+            lines.append(
+                f"  reasons: artpulse models show {row['problem']}   next: artpulse promote {row['problem']}"
+            )
+    return "\n".join(lines)
+
+
+@click.group()
+def drift() -> None:
+    """Compare what is asked with what was learned from."""
+
+
+@drift.command(name="run")
+@click.option("--problem", help="Default: every problem of this installation.")
+@answering
+def run_drift(settings: Settings, *, problem: str | None) -> Reply:
+    """Compare the latest events with the champion's profile and keep the report."""
+    documents = [run_monitoring(settings, name, _say) for name in _chosen(settings, problem)]
+    lines = []
+    for document in documents:
+        lines.append(f"{document['problem']}: {document['status']} ({document['n_current']} rows)")
+        lines += [f"  {reason}" for reason in document["reasons"]]
+        lines.append(f"  {settings.artifacts(document['problem']) / 'drift_report.html'}")
+    return Reply({"reports": documents}, "\n".join(lines))
+
+
+@drift.command()
+@click.option("--problem", help="Default: every problem of this installation.")
+@click.option("--limit", default=20, show_default=True)
+@answering
+def history(settings: Settings, *, problem: str | None, limit: int) -> Reply:
+    """Earlier drift reports, newest first."""
+    database, _ = opened(settings)
+    rows = [
+        {
+            "problem": name,
+            **{
+                key: row["document"][key]
+                for key in ("at", "version", "status", "score", "n_current", "episode")
+            },
+        }
+        for name in _chosen(settings, problem)
+        for row in reports.history(database, "drift", name, limit)
+    ]
+    return Reply(
+        {"history": rows},
+        table(rows, ("problem", "at", "version", "status", "score", "n_current", "episode")),
+    )

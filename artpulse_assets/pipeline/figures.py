@@ -1,0 +1,101 @@
+"""The figures of a lane, made once for the same content.
+
+Belongs here: which figures belong to which step, and keeping them by key. How a figure looks is in ``plots``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from artpulse_assets.pipeline import dataset, eda
+from artpulse_assets.pipeline.memo import Memo
+from artpulse_core import features
+from artpulse_core.data.problems import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """PNG bytes by name, and the plain numbers beside them."""
+
+    pictures: Mapping[str, bytes]
+    numbers: Mapping[str, Any]
+
+
+def _kept(memo: Memo, kind: str, parts: Mapping[str, Any], draw: Callable[[], Figures]) -> Figures:
+    def build(folder: Path) -> None:
+        made = draw()
+        for name, png in made.pictures.items():
+            (folder / f"{name}.png").write_bytes(png)
+        (folder / "numbers.json").write_bytes(orjson.dumps(made.numbers))
+
+    place = memo.make(kind, {**parts, "version": VERSION}, build).folder
+    pictures = {path.stem: path.read_bytes() for path in sorted(place.glob("*.png"))}
+    return Figures(pictures, orjson.loads((place / "numbers.json").read_bytes()))
+
+
+def of_dataset(problem: Problem, split: pd.DataFrame, memo: Memo) -> Figures:
+    """Balance, histograms, correlation and, where there are any, missing values of a split dataset."""
+    from artpulse_assets import plots
+
+    names = features.get(problem.features).names
+
+    def draw() -> Figures:
+        columns = {name: split[name].to_numpy() for name in names}
+        counts = split.groupby(["label", "side"]).size().unstack(fill_value=0)
+        pictures = {
+            "class_balance": plots.class_balance(
+                {str(label): row.to_dict() for label, row in counts.iterrows()}
+            ),
+            "histograms": plots.histograms(columns, split["label"].to_numpy()),
+            "correlation_heatmap": plots.correlation_heatmap(columns),
+        }
+        missing = plots.missing_values(columns)
+        if missing is not None:
+            pictures["missing_values"] = missing
+        return Figures(pictures, eda.summarise(split, names).to_dict())
+
+    return _kept(memo, "eda", {"rows": dataset.digest(split), "features": problem.features}, draw)
+
+
+def of_leaderboard(board: Mapping[str, Any], memo: Memo) -> Figures:
+    """The candidates side by side."""
+    from artpulse_assets import plots
+
+    def draw() -> Figures:
+        metric = board["metric"]
+        rows = [
+            {"algorithm": row["algorithm"], "chosen": row["chosen"], **row[metric]} for row in board["rows"]
+        ]
+        drawn = plots.model_comparison(rows, metric, baseline=board["baseline"][metric], n=board["n"])
+        return Figures({"model_comparison": drawn}, {})
+
+    return _kept(memo, "model_comparison", {"board": board}, draw)
+
+
+def of_evaluation(
+    evaluation: Mapping[str, Any], labels: tuple[str, ...], y: Any, answers: Any, memo: Memo
+) -> Figures:
+    """Confusion, calibration and ROC of the answers (n × k) to the rows kept aside."""
+    from artpulse_assets import plots
+
+    def draw() -> Figures:
+        return Figures(
+            {
+                "confusion": plots.confusion(evaluation["confusion"], labels),
+                "calibration": plots.calibration(answers.max(axis=1), answers.argmax(axis=1) == y),
+                "roc": plots.roc(y, answers, labels),
+            },
+            {},
+        )
+
+    return _kept(memo, "evaluation_figures", {"evaluation": evaluation, "answers": answers.tolist()}, draw)

@@ -1,0 +1,351 @@
+"""From a chosen candidate to a registered challenger with a verdict, and to the first champion.
+
+Belongs here: the order of these steps. Judging is ``gate``, packaging is ``package``; what is served is changed by
+``artpulse_core.control.promotion`` alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from artpulse_assets.pipeline import dataset, eda, evaluate, export, figures, gate, ingest, package, tracking
+from artpulse_assets.pipeline.candidates import Candidate
+from artpulse_assets.pipeline.memo import Memo
+from artpulse_core.control import notes, promotion
+from artpulse_core.data.problems import Problem
+from artpulse_core.errors import ChangeRefused
+from artpulse_core.exchange.files import write_whole
+from artpulse_core.model import bundle
+from artpulse_core.model.predictor import soften
+from artpulse_core.settings import Settings, project_root
+from artpulse_core.store import reports
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from artpulse_core.control.registry import Registry
+    from artpulse_core.store.database import Database
+
+SAME = "The challenger is the champion itself: nothing that decides its answers has changed."
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A registered challenger: version, digest, verdict, evaluation, and what to show of it."""
+
+    version: int
+    digest: str
+    key: str
+    registered: bool
+    champion: int | None
+    verdict: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    golden: int
+    pictures: Mapping[str, bytes]
+    card: str
+
+    @property
+    def sentence(self) -> str:
+        """What happened, for a log."""
+        how = "registered" if self.registered else "already registered, nothing has changed"
+        return f"version {self.version} {how}; gate: {self.verdict['decision']} ({self.verdict['summary']})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the champion asset needs."""
+        return {
+            "version": self.version,
+            "digest": self.digest,
+            "key": self.key,
+            "champion": self.champion,
+            "verdict": dict(self.verdict),
+        }
+
+
+def challenge(
+    problem: Problem,
+    raw: pd.DataFrame,
+    split: pd.DataFrame,
+    board: Mapping[str, Any],
+    made: Mapping[str, Mapping[str, Any]],
+    *,
+    settings: Settings,
+    database: Database,
+    registry: Registry,
+    memo: Memo,
+    now: datetime,
+    actor: str,
+) -> Challenge:
+    """Package, judge and register the chosen candidate; an equal version is found again and not registered twice.
+
+    ``made`` maps each algorithm to its candidate document. Raises the errors of the parts.
+    """
+    rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
+    units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
+    runs = {name: document["run_id"] for name, document in made.items()}
+    field = {name: candidate(document) for name, document in made.items()}
+    chosen = field[board["chosen"]]
+    seed = problem.training.seed
+    heat = evaluate.temperature(rows.y, chosen.out_of_fold)
+    answers = soften(export.run(chosen.onnx, test.x), heat)
+    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo)
+    document = evaluate.evaluation(rows, units, test, answers, chosen, flattering, heat, board, seed)
+    root = ingest.folder(problem, settings)
+    provenance = {
+        "synthetic": ingest.is_synthetic(root),
+        "data_digest": rows.digest,
+        "git_commit": tracking.git_commit(),
+        "mlflow_run_id": runs[chosen.algorithm],
+        "mlflow_runs": runs,
+    }
+    packed = package.make(
+        problem,
+        rows,
+        test,
+        chosen,
+        document,
+        units,
+        golden_images(raw, split, root),
+        provenance,
+        now=now.isoformat(timespec="seconds"),
+        memo=memo,
+    )
+    champion = registry.alias(problem.model, "champion")
+    known = registry.find_by_key(problem.model, packed.key)
+    if known is not None and known.version == champion:
+        verdict: dict[str, Any] = {"decision": "inconclusive", "summary": SAME, "rules": []}
+    else:
+        place = champion_folder(problem, champion, settings, registry)
+        verdict = gate.judge(test, packed.folder, place, policy=policy_file(), now=now).to_dict()
+    version = (
+        known.version
+        if known
+        else _register(
+            problem, packed, chosen, provenance, runs[chosen.algorithm], database, registry, actor, now
+        )
+    )
+    if known is None:
+        tracking.log_chosen(runs[chosen.algorithm], document)
+    _report(database, problem, version, champion, packed.digest, test.digest, verdict, now)
+    loaded = bundle.load(packed.folder)
+    drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
+    card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    _files(problem, settings, version, packed, document, verdict, provenance, card, drawn, now)
+    _examples(problem, settings, split, rows.labels, answers, version)
+    golden = len(loaded.golden["rows"]) + len(loaded.golden["images"])
+    return Challenge(
+        version, packed.digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
+    )
+
+
+def crown(
+    problem: Problem,
+    challenger: Mapping[str, Any],
+    *,
+    settings: Settings,
+    database: Database,
+    registry: Registry,
+    now: datetime,
+    actor: str,
+) -> dict[str, Any]:
+    """Promote the challenger when there is no champion yet; otherwise say which version counts.
+
+    Raises ``ChangeRefused`` when a first model does not reach the floors of the policy.
+    """
+    current = registry.alias(problem.model, "champion")
+    verdict = challenger["verdict"]
+    if current is None:
+        if verdict["decision"] != "promote":
+            raise ChangeRefused(
+                f"Version {challenger['version']} of {problem.model} is not good enough for a first champion: "
+                f"{verdict['summary']} Add data, or promote it yourself with `artpulse promote {problem.name} "
+                f"--version {challenger['version']} --override --reason …`."
+            )
+        promotion.promote(
+            database,
+            registry,
+            problem.model,
+            challenger["version"],
+            expected=None,
+            actor=actor,
+            reason="first champion of an empty registry",
+            verdict=verdict,
+            now=now,
+        )
+        current = challenger["version"]
+        sentence = f"version {current} is the first champion"
+    elif current == challenger["version"]:
+        sentence = f"version {current} is the champion; nothing has changed"
+    else:
+        sentence = (
+            f"version {current} stays champion; challenger {challenger['version']} waits: {verdict['decision']}. "
+            f"{verdict['summary']}"
+        )
+    notes.write_uri(settings, problem.name, problem.model, current)
+    info = registry.version(problem.model, current)
+    return {
+        "model": problem.model,
+        "version": current,
+        "digest": info.digest if info else "",
+        "challenger": challenger["version"] if challenger["version"] != current else None,
+        "sentence": sentence,
+    }
+
+
+def champion_folder(
+    problem: Problem, version: int | None, settings: Settings, registry: Registry
+) -> Path | None:
+    """The champion's bundle on this machine, downloaded once; None when there is no champion."""
+    info = registry.version(problem.model, version) if version is not None else None
+    if info is None or version is None:
+        return None
+    place = settings.cache / "bundles" / info.digest.removeprefix("sha256:")
+    if not place.exists():
+        registry.download(problem.model, version, place)
+    bundle.verify(place, info.digest)
+    return place
+
+
+def policy_file() -> Path | None:
+    """The checkout's own policy.yaml when there is one; None for the packaged one."""
+    path = project_root() / "policy.yaml"
+    return path if path.exists() else None
+
+
+def golden_images(raw: pd.DataFrame, split: pd.DataFrame, root: Path) -> list[bytes]:
+    """A few encoded pictures of the train side, one a label, whose bytes are still those that were learned from."""
+    files = dict(zip(raw["path"], raw["file"], strict=True))
+    train = split[split["side"] == "train"].drop_duplicates("label")
+    found = []
+    for path, identity in zip(train["path"], train["id"], strict=True):
+        place = root / os.fsdecode(files[path]) if path in files else None
+        if place is not None and place.is_file():
+            data = place.read_bytes()
+            if hashlib.sha256(data).hexdigest() == identity:
+                found.append(data)
+    return found
+
+
+def candidate(document: Mapping[str, Any]) -> Candidate:
+    """A candidate from the document that passes between assets."""
+    return Candidate.from_dict({name: value for name, value in document.items() if name != "run_id"})
+
+
+def _register(
+    problem: Problem,
+    packed: package.Made,
+    chosen: Candidate,
+    provenance: Mapping[str, Any],
+    run_id: str,
+    database: Database,
+    registry: Registry,
+    actor: str,
+    now: datetime,
+) -> int:
+    return promotion.register(
+        database,
+        registry,
+        problem=problem.name,
+        model=problem.model,
+        bundle_dir=packed.folder,
+        digest=packed.digest,
+        run_id=run_id,
+        key=packed.key,
+        tags={
+            "algorithm": chosen.algorithm,
+            "features": problem.features,
+            "synthetic": str(provenance["synthetic"]).lower(),
+            "git_commit": provenance["git_commit"],
+        },
+        actor=actor,
+        reason="retraining",
+        now=now,
+    )
+
+
+def _report(
+    database: Database,
+    problem: Problem,
+    version: int,
+    champion: int | None,
+    digest: str,
+    test: str,
+    verdict: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    document = {
+        "model": problem.model,
+        "version": version,
+        "champion": champion,
+        "digest": digest,
+        "test_digest": test,
+        "verdict": dict(verdict),
+    }
+    last = reports.latest(database, "gate", problem.name)
+    if last is None or last["document"] != document:
+        reports.add(database, "gate", problem.name, document, now)
+
+
+def _files(
+    problem: Problem,
+    settings: Settings,
+    version: int,
+    packed: package.Made,
+    document: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    card: str,
+    drawn: Mapping[str, bytes],
+    now: datetime,
+) -> None:
+    folder = settings.artifacts(problem.name)
+    summary = {
+        "problem": problem.name,
+        "model": problem.model,
+        "version": version,
+        "digest": packed.digest,
+        "algorithm": document["algorithm"],
+        "features": problem.features,
+        "generated_at": now.isoformat(timespec="seconds"),
+        "verdict": dict(verdict),
+        "provenance": dict(provenance),
+        "evaluation": dict(document),
+    }
+    write_whole(folder / "training_summary.json", bundle.json_bytes(summary))
+    write_whole(folder / "metrics.json", bundle.json_bytes(document["metrics"]))
+    write_whole(folder / "model_card.md", card.encode())
+    eda.write_figures(folder, drawn)
+
+
+def _examples(
+    problem: Problem,
+    settings: Settings,
+    split: pd.DataFrame,
+    labels: tuple[str, ...],
+    answers: np.ndarray,
+    version: int,
+) -> None:
+    test = split[split["side"] == "test"].head(EXAMPLES)
+    rows = [
+        {
+            "path": path,
+            "label": label,
+            "predicted": labels[int(row.argmax())],
+            "probabilities": dict(zip(labels, row.tolist(), strict=True)),
+        }
+        for path, label, row in zip(test["path"], test["label"], answers[: len(test)], strict=True)
+    ]
+    document = {"model": problem.model, "version": version, "examples": rows}
+    write_whole(
+        settings.artifacts(problem.name) / "example_predictions.json",
+        orjson.dumps(document, option=orjson.OPT_INDENT_2),
+    )

@@ -1,0 +1,155 @@
+"""Looking back at what was served: drift of the inputs, and performance where the truth came back.
+
+Belongs here: turning events into columns, and the documents of the two reports. The tests are in
+``artpulse_core.drift`` and ``artpulse_core.gates.statistics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from artpulse_core import drift
+from artpulse_core.data.problems import Problem
+from artpulse_core.exchange.files import write_whole
+from artpulse_core.gates import statistics
+from artpulse_core.model.bundle import Bundle, json_bytes
+
+VERSION = "1"
+WINDOW = 1000
+LEAST_ROWS = 20
+SEED = 11
+HISTORY = 500
+
+
+def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]], version: int) -> dict[str, np.ndarray]:
+    """Events as columns: each feature of the bundle, and ``label``, the champion's own answers.
+
+    Events without features, or of another feature fingerprint, are left out. A label of another model version is
+    missing: its mix says nothing about this one.
+    """
+    manifest = bundle.manifest
+    usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
+    found = {
+        name: np.array([float(event["features"][name]) for event in usable])
+        for name in manifest.feature_names
+    }
+    if usable and all(event["version"] == version for event in usable):
+        found["label"] = np.array([str(event["output"]["label"]) for event in usable])
+    return found
+
+
+def drift_document(
+    problem: Problem,
+    bundle: Bundle,
+    version: int,
+    events: Sequence[Mapping[str, Any]],
+    previous: Mapping[str, Any] | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """The drift report of the window ``events`` against the reference profile of the champion.
+
+    ``episode`` names a run of alarms: it is kept from ``previous`` while the same version keeps alarming, so that
+    one episode asks for one retraining.
+    """
+    profile = drift.Profile.load(bundle.profile_path)
+    current = columns(bundle, events, version)
+    found = drift.compare(profile, current).to_dict()
+    stamp = now.isoformat(timespec="seconds")
+    episode = None
+    if found["drift"]:
+        going_on = previous is not None and previous["drift"] and previous["version"] == version
+        episode = previous["episode"] if going_on and previous is not None else f"v{version}-{stamp}"
+    return {
+        **found,
+        "problem": problem.name,
+        "model": problem.model,
+        "version": version,
+        "at": stamp,
+        "episode": episode,
+        "synthetic": bundle.manifest.synthetic,
+        "from": events[0]["at"] if events else None,
+        "to": events[-1]["at"] if events else None,
+    }
+
+
+def quantiles(profile: drift.Profile, name: str) -> np.ndarray:
+    """101 quantiles of a number in the reference, from its sketch."""
+    place = profile.numbers.tolist().index(name)
+    known = ~np.isnan(profile.points[place])
+    levels = np.linspace(0, profile.upto[place][known][-1], 101)
+    return np.interp(levels, profile.upto[place][known], profile.points[place][known])
+
+
+def drift_pictures(
+    bundle: Bundle, document: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
+) -> dict[str, bytes]:
+    """Plots of a drift report: all features by effect, and the worst ones in training and now."""
+    from artpulse_assets import plots
+
+    if document["status"] == "insufficient_data":
+        return {}
+    pictures = {
+        "drift_overview": plots.drift_overview(document["features"], f"Drift of {document['problem']}")
+    }
+    profile = drift.Profile.load(bundle.profile_path)
+    current = columns(bundle, events, document["version"])
+    blamed = [
+        name
+        for name, row in document["features"].items()
+        if row["drift"] and name in current and name != "label"
+    ]
+    for name in sorted(blamed, key=lambda name: -document["features"][name]["score"])[:3]:
+        pictures[name] = plots.reference_vs_current(name, quantiles(profile, name), current[name])
+    return pictures
+
+
+def publish_drift(folder: Path, document: Mapping[str, Any], html: str) -> None:
+    """Write ``drift_report.json``, ``drift_report.html`` and one more line of ``drift_history.jsonl``."""
+    write_whole(folder / "drift_report.json", json_bytes(document))
+    write_whole(folder / "drift_report.html", html.encode())
+    history = folder / "drift_history.jsonl"
+    before = history.read_bytes().splitlines() if history.exists() else []
+    line = {
+        key: document[key] for key in ("at", "version", "status", "drift", "score", "episode", "n_current")
+    }
+    write_whole(history, b"\n".join([*before[-HISTORY + 1 :], orjson.dumps(line)]) + b"\n")
+
+
+def performance_document(
+    problem: Problem,
+    labels: tuple[str, ...],
+    version: int,
+    events: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> dict[str, Any]:
+    """How the champion did on events whose truth came back: macro-F1 and accuracy with 95 % intervals.
+
+    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked; the
+    document says how many of the answers it covers.
+    """
+    told = [event for event in events if event["version"] == version and event["label"] in labels]
+    base = {
+        "problem": problem.name,
+        "model": problem.model,
+        "version": version,
+        "at": now.isoformat(timespec="seconds"),
+        "n": len(told),
+    }
+    if len(told) < LEAST_ROWS:
+        return {**base, "status": "insufficient_data", "metrics": {}}
+    truth = np.array([labels.index(event["label"]) for event in told])
+    said = np.array([labels.index(event["output"]["label"]) for event in told])
+    k = len(labels)
+    metrics = {
+        "macro_f1": statistics.bootstrap_interval(
+            lambda t, p: statistics.macro_f1(t, p, k), truth, said, seed=SEED
+        ),
+        "accuracy": statistics.bootstrap_interval(statistics.accuracy, truth, said, seed=SEED),
+    }
+    return {**base, "status": "ok", "metrics": {name: metric.to_dict() for name, metric in metrics.items()}}

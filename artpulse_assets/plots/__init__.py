@@ -1,0 +1,27 @@
+"""Figures as PNG bytes: pure functions from arrays to pictures.
+
+Belongs here: how a figure looks. Does not belong here: reading data, measuring quality, writing files, Dagster.
+Each function draws on a canvas of its own (no pyplot), so figures can be made from any thread and nothing stays
+open. Names of labels and features come from users and are never read as markup.
+"""
+
+from artpulse_assets.plots.data import class_balance, correlation_heatmap, histograms, missing_values
+from artpulse_assets.plots.drift import drift_overview, reference_vs_current
+from artpulse_assets.plots.pictures import markdown_image, thumbnails
+from artpulse_assets.plots.quality import calibration, confusion, feature_importance, model_comparison, roc
+
+__all__ = [
+    "calibration",
+    "class_balance",
+    "confusion",
+    "correlation_heatmap",
+    "drift_overview",
+    "feature_importance",
+    "histograms",
+    "markdown_image",
+    "missing_values",
+    "model_comparison",
+    "reference_vs_current",
+    "roc",
+    "thumbnails",
+]

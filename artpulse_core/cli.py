@@ -1,0 +1,112 @@
+"""The command ``artpulse``: one lazy group, so that asking for help imports nothing heavy.
+
+Belongs here: which command lives in which module, and what is said when its extra is not installed. The commands
+stand in ``artpulse_core.commands``; those of the graph and the API are named by text, because core imports neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from artpulse_core.errors import MissingExtra
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a command is (``module:attribute``), the extra it needs, and its line in the help."""
+
+    target: str
+    help: str
+    extra: str = ""
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "demo": Entry(
+        "artpulse_assets.commands.demo:demo",
+        "Run the whole line once, from pictures to a rollback.",
+        "pipeline",
+    ),
+    "doctor": Entry(
+        "artpulse_core.commands.surroundings:doctor", "Look for what is missing or wrong, and say what to do."
+    ),
+    "data": Entry("artpulse_core.commands.data:data", "Generate pictures; show how a folder must look."),
+    "images": Entry("artpulse_core.commands.data:images", "Judge picture files."),
+    "features": Entry("artpulse_core.commands.data:show_features", "Print the features of pictures."),
+    "train": Entry(
+        "artpulse_assets.commands.lanes:train",
+        "Train; the first model of a problem becomes champion.",
+        "pipeline",
+    ),
+    "retrain": Entry(
+        "artpulse_assets.commands.lanes:retrain", "Train a challenger and judge it.", "pipeline"
+    ),
+    "drift": Entry(
+        "artpulse_assets.commands.lanes:drift",
+        "Compare what is asked with what was learned from.",
+        "pipeline",
+    ),
+    "serve": Entry("artpulse_core.commands.serve:serve", "Start the agent and the API.", "api"),
+    "predict": Entry(
+        "artpulse_core.commands.predict:predict", "Answer pictures or a row with the champion.", "api"
+    ),
+    "models": Entry(
+        "artpulse_core.commands.models:models", "List, show and verify registered models.", "api"
+    ),
+    "promote": Entry("artpulse_core.commands.models:promote", "Make a challenger the champion.", "api"),
+    "rollback": Entry("artpulse_core.commands.models:rollback", "Go back to the champion before.", "api"),
+    "status": Entry(
+        "artpulse_core.commands.surroundings:status", "What is served where, since when, by whom.", "api"
+    ),
+    "keys": Entry("artpulse_core.commands.keys:keys", "Make and digest API keys."),
+    "openapi": Entry("artpulse_api.commands:openapi", "Print the OpenAPI document.", "api"),
+    "config": Entry("artpulse_core.commands.surroundings:config", "Show every setting."),
+    "completion": Entry(
+        "artpulse_core.commands.surroundings:completion", "Print what a shell needs to complete commands."
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of ``COMMANDS``."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or one sentence when its extra is not installed."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name is not None and error.name.startswith("artpulse"):
+                raise
+            missing = MissingExtra(
+                f"`artpulse {cmd_name}` needs the package {error.name}: pip install 'artpulse[{entry.extra}]'"
+            )
+            raise _Stop(missing) from error
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands without importing one of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+class _Stop(click.ClickException):
+    def __init__(self, error: MissingExtra) -> None:
+        super().__init__(error.message)
+        self.exit_code = error.exit_code
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="artpulse")
+def main() -> None:
+    """From labelled pictures to a model that is served, watched and replaced under control."""

@@ -1,0 +1,1 @@
+"""The commands that need no graph: one file a group of them."""

@@ -1,0 +1,119 @@
+"""``artpulse data``, ``images`` and ``features``: pictures before any model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from artpulse_core.commands.answer import Reply, answering, table
+from artpulse_core.data.generator import generate as generate_pictures
+from artpulse_core.data.images import check as check_images
+from artpulse_core.data.images import read
+from artpulse_core.data.painting import LABELS
+from artpulse_core.settings import Settings
+
+LAYOUT = """\
+A folder with one folder a label; a label may have folders below it:
+
+    {folder}/
+        <label>/<picture>            JPEG, PNG, WebP, BMP or GIF, told by content
+        <another label>/<picture>
+        manifest.csv                 optional: file,label,group[,split]
+
+A group (an artist, a session, a camera) is kept on one side of every split: name groups in manifest.csv, or figures
+will flatter. `split` is train or test and is respected for pictures that were not assigned before.
+The folder is DATASET_DIR if that is set, else {folder}."""
+
+
+@click.group()
+def data() -> None:
+    """Generate pictures; show how a folder must look."""
+
+
+@data.command()
+@click.option("--per-label", default=60, show_default=True, help="Pictures of each label.")
+@click.option("--start", default=0, show_default=True, help="Number of the first picture: adds to a folder.")
+@click.option("--seed", default=5, show_default=True, help="The same seed makes the same pictures.")
+@click.option("--style", type=click.Choice(["standard", "shifted"]), default="standard", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: where the art problems look.")
+@answering
+def generate(
+    settings: Settings, *, per_label: int, start: int, seed: int, style: str, out: Path | None
+) -> Reply:
+    """Paint labelled pictures; all that is made from them says synthetic."""
+    folder = out or settings.dataset_dir or settings.data / "art"
+    made = generate_pictures(folder, per_label=per_label, seed=seed, start=start, style=style)  # type: ignore[arg-type]  # click checked it
+    document = {
+        "folder": str(folder),
+        "written": made.written,
+        "unchanged": made.unchanged,
+        "labels": list(LABELS),
+    }
+    return Reply(
+        document,
+        f"{made.written} synthetic pictures painted into {folder} ({made.unchanged} were there already).\n"
+        "Next: artpulse train",
+    )
+
+
+@data.command()
+@answering
+def layout(settings: Settings) -> Reply:
+    """Show where pictures are looked for and how the folder must look."""
+    folder = settings.dataset_dir or settings.data / "art"
+    found = (
+        {
+            item.name: sum(1 for path in item.rglob("*") if path.is_file())
+            for item in sorted(folder.iterdir())
+            if item.is_dir()
+        }
+        if folder.is_dir()
+        else {}
+    )
+    state = (
+        table([{"label": label, "files": count} for label, count in found.items()], ("label", "files"))
+        if found
+        else f"There is nothing in {folder} yet."
+    )
+    return Reply({"folder": str(folder), "labels": found}, f"{LAYOUT.format(folder=folder)}\n\n{state}")
+
+
+@click.group()
+def images() -> None:
+    """Judge picture files."""
+
+
+@images.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@answering
+def check(_settings: Settings, *, paths: tuple[Path, ...]) -> Reply:
+    """Say of each file under PATHS whether graph and API accept it, and the reason code if not."""
+    document = check_images(paths)
+    refused = [row for row in document["files"] if not row["accepted"]]
+    lines = [
+        table(refused, ("path", "reason", "width", "height", "mode")) if refused else "No file is refused.",
+        table(document["skipped"], ("path", "reason")) if document["skipped"] else "",
+        f"{len(document['files']) - len(refused)} accepted, {len(refused)} refused, {len(document['skipped'])} skipped.",
+    ]
+    return Reply(
+        _encodable(document), "\n".join(line for line in lines if line), exit_code=65 if refused else 0
+    )
+
+
+@click.command(name="features")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--set", "feature_set", default="core5", show_default=True, help="core5, rich, or joined with +."
+)
+@answering
+def show_features(_settings: Settings, *, paths: tuple[Path, ...], feature_set: str) -> Reply:
+    """Print the features of each picture."""
+    from artpulse_core import features
+
+    rows = [{"path": str(path), "features": features.extract(read(path), feature_set)} for path in paths]
+    text = "\n".join(
+        f"{row['path']}\n" + "\n".join(f"  {name:<24} {value:.6f}" for name, value in row["features"].items())  # type: ignore[attr-defined]  # a dict, see above
+        for row in rows
+    )
+    return Reply({"set": feature_set, "files": rows}, text)

@@ -1,0 +1,61 @@
+"""Where pictures come from: the folder a problem learns from, and whether it was generated.
+
+Belongs here: finding the folder, the note of its origin, and the names others import. Does not belong here: walking
+it (``folder``), its manifest (``manifest``), painting pictures (``generator``, ``painting``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from artpulse_core.data.generator import SOURCE_FILE, Generated, generate
+from artpulse_core.data.manifest import ManifestRow, read_manifest
+from artpulse_core.errors import DataError
+
+__all__ = [
+    "SOURCE_FILE",
+    "Generated",
+    "ManifestRow",
+    "find_images",
+    "generate",
+    "is_synthetic",
+    "read_manifest",
+]
+
+
+def find_images(problem_dataset: str, *, dataset_dir: Path | None, data_dir: Path) -> Path:
+    """The folder of labelled pictures: ``dataset_dir`` if given, else ``data_dir/<problem_dataset>``.
+
+    Raises ``DataError`` that names the missing folder and what to do.
+    """
+    if dataset_dir is not None:
+        if not dataset_dir.is_dir():
+            raise DataError(
+                f"DATASET_DIR names {str(dataset_dir)!r}, which is no folder; point it at <folder>/<label>/… ."
+            )
+        return dataset_dir
+    folder = data_dir / problem_dataset
+    if not folder.is_dir():
+        raise DataError(
+            f"There are no pictures: the folder {str(folder)!r} does not exist. Set DATASET_DIR=<folder with one "
+            "folder a label>, or make synthetic ones with `artpulse data generate`."
+        )
+    return folder
+
+
+def is_synthetic(root: Path) -> bool:
+    """True when ``SOURCE.json`` says that the pictures were generated.
+
+    Raises ``DataError`` when that file is there but cannot be read: what is unknown must not pass as real.
+    """
+    path = root / SOURCE_FILE
+    if not path.exists():
+        return False
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read as JSON; remove it or generate the pictures again."
+        ) from error
+    return bool(note.get("synthetic")) if isinstance(note, dict) else False

@@ -1,0 +1,140 @@
+"""How features hang together in the reference: correlations, and rows that come in groups.
+
+Belongs here: what a profile must know about dependence so that tests over many correlated features keep
+their false-alarm rate. Does not belong here: the tests themselves (``joint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+MAX_ROWS = 1000
+MAX_TRACKED = 64
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Normal-score correlations of the number features.
+
+    ``joint`` (d,) which features vary; ``trace2``, ``trace3`` traces of R² and R³ over these; ``tracked``
+    (c,) places of at most 64 features, the most correlated ones, and ``correlation`` (c, c) among them;
+    ``rows`` the number of rows these were taken from.
+    """
+
+    joint: NDArray[np.bool_]
+    trace2: float
+    trace3: float
+    tracked: NDArray[np.int64]
+    correlation: Floats
+    rows: int
+
+    @classmethod
+    def build(cls, matrix: Floats, hashes: NDArray[np.uint64]) -> Dependence:
+        """Measure (features × n) values on at most 1,000 rows, whatever order they come in."""
+        chosen = choose_rows(hashes)
+        scores = normal_scores(matrix[:, chosen])
+        joint = (scores != 0.0).any(axis=1)
+        rows, varied = len(chosen), np.flatnonzero(joint)
+        if rows < 4 or not len(varied):
+            empty = np.empty((0, 0))
+            return cls(joint & False, 0.0, 0.0, np.empty(0, np.int64), empty, rows)
+        unit = scores[varied].astype(np.float32)
+        full = (unit @ unit.T).astype(np.float64)
+        np.fill_diagonal(full, 1.0)
+        trace2, trace3 = _traces(full, rows)
+        strongest = np.argsort(-(np.abs(full) - np.eye(len(full))).max(axis=1), kind="stable")[:MAX_TRACKED]
+        places = np.sort(strongest)
+        return cls(joint, trace2, trace3, varied[places], full[np.ix_(places, places)], rows)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays named ``dependence_…``."""
+        return {f"dependence_{name}": np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Dependence:
+        """The reverse of ``to_arrays``; raises ``KeyError`` for a missing array."""
+        return cls(
+            joint=arrays["dependence_joint"],
+            trace2=float(arrays["dependence_trace2"]),
+            trace3=float(arrays["dependence_trace3"]),
+            tracked=arrays["dependence_tracked"],
+            correlation=arrays["dependence_correlation"],
+            rows=int(arrays["dependence_rows"]),
+        )
+
+
+def choose_rows(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """At most ``MAX_ROWS`` distinct rows, the same ones in whatever order they come."""
+    distinct = np.unique(hashes, return_index=True)[1].astype(np.int64)
+    return distinct[:MAX_ROWS]
+
+
+def normal_scores(matrix: Floats) -> Floats:
+    """Van der Waerden scores of (features × n) values: Φ⁻¹ of mid-ranks, centred, of unit length.
+
+    Missing values and constant features are zero.
+    """
+    from scipy.special import ndtri
+
+    ranks = np.full(matrix.shape, 0.5)
+    for j, values in enumerate(matrix):
+        present = ~np.isnan(values)
+        whole = bool(present.all())
+        kept = values if whole else values[present]
+        if len(kept) < 2:
+            continue
+        places = np.argsort(kept)
+        ordered = kept[places]
+        new = np.empty(len(kept), dtype=bool)
+        new[0] = True
+        np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+        mid = np.arange(len(kept)) + 0.5
+        if not new.all():
+            starts = np.flatnonzero(new)
+            ends = np.append(starts[1:], len(kept))
+            mid = ((starts + ends) / 2.0)[np.cumsum(new) - 1]
+        share = np.empty(len(kept))
+        share[places] = mid / len(kept)
+        ranks[j, slice(None) if whole else present] = share
+    scores = np.asarray(ndtri(ranks), dtype=np.float64)
+    scores -= np.where(np.isnan(matrix), 0.0, scores.mean(axis=1, keepdims=True)) if scores.size else 0.0
+    length = np.sqrt((scores**2).sum(axis=1, keepdims=True)) if scores.size else 1.0
+    return np.asarray(np.divide(scores, length, out=np.zeros_like(scores), where=length > 1e-9))
+
+
+def _traces(full: Floats, rows: int) -> tuple[float, float]:
+    """Traces of R² and R³ after off-diagonals are shrunk by what chance alone adds to their squares.
+
+    E r² = ρ² + (1 - ρ²)² / (rows - 1) (Schäfer & Strimmer 2005, doi:10.2202/1544-6115.1175).
+    """
+    d = len(full)
+    squares = full**2
+    total = float(squares.sum() - d)
+    noise = float((((1.0 - squares) ** 2).sum()) / (rows - 1))
+    factor = float(np.sqrt(max(0.0, 1.0 - noise / total))) if total > 0 else 0.0
+    shrunk = full * factor
+    np.fill_diagonal(shrunk, 1.0)
+    square = shrunk @ shrunk
+    return float((shrunk**2).sum()), float((square * shrunk).sum())
+
+
+def cluster_inflation(matrix: Floats, groups: NDArray[Any] | None) -> Floats:
+    """(features,) factor by which rows in groups inflate the variance of a mean; 1 without groups.
+
+    Ratio of the between-group to the independent-rows variance of the mean normal score (Kish 1965, design
+    effect; Liang & Zeger 1986 for the sum over groups), never under 1.
+    """
+    if groups is None or not matrix.size:
+        return np.ones(len(matrix))
+    _, member = np.unique(groups.astype(str), return_inverse=True)
+    scores = normal_scores(matrix)
+    sums = np.zeros((len(matrix), int(member.max()) + 1))
+    for j, row in enumerate(scores):
+        sums[j] = np.bincount(member, row, sums.shape[1])
+    return np.asarray(np.maximum((sums**2).sum(axis=1), 1.0))
