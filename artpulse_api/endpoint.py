@@ -76,7 +76,7 @@ def _view(serving: Serving, endpoint: Endpoint, role: Access) -> Callable[..., R
     handler, max_bytes = endpoint.handler, endpoint.max_bytes
 
     def view(**parameters: Any) -> Response:
-        current = request._get_current_object()  # type: ignore[attr-defined]
+        current = request._get_current_object()  # type: ignore[attr-defined]  # typed as the request itself
         if role == "all":
             caller = NOBODY
         else:

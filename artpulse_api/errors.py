@@ -41,7 +41,7 @@ STATUS: Mapping[type[ArtPulseError], int] = {
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
-class RequestRefused(ArtPulseError):  # noqa: N818 - a refusal is an answer
+class RequestRefused(ArtPulseError):  # noqa: N818 - refusals are answers
     """A request that HTTP refuses: no key, no such role, a body of the wrong type, size or form."""
 
     def __init__(

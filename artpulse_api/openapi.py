@@ -6,33 +6,34 @@ Does not belong here: a route or a field of its own, so the document cannot say 
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from artpulse_api import openapi_bodies
 from artpulse_api.documents import Problem
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import MEDIA_TYPE
 from artpulse_api.live import Service, Snapshot
-from artpulse_api.rows import MAX_ROWS
+from artpulse_api.openapi_bodies import REF
 from artpulse_api.views.feedback import Feedback
 
 VERSION = "3.1.0"
-REF = "#/components/schemas/{model}"
 REQUEST_ID = {"description": "The id of this request.", "schema": {"type": "string"}}
 PREDICTION_HEADERS = {
     "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "string"}},
     "X-Rollout-Slot": {"description": "The slot that answered.", "schema": {"type": "string"}},
 }
 BODIES = ("rows", "picture")
+TAGS = {
+    "Predict": "Rows and pictures in, labels out; and the truth, when it is known.",
+    "Models": "What is served, read from the loaded bundles.",
+    "Host": "Probes and metrics of this host.",
+}
 DESCRIPTION = (
     "Style labels for pictures and for the numbers measured on them. Errors are problem+json (RFC 9457); "
     "`errors[].pointer` names the field as it was sent."
@@ -57,7 +58,7 @@ def document(
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "."}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": _schemas(shown, services),
@@ -89,6 +90,7 @@ def _operation(
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
+        "tags": [_tag(endpoint)],
         "summary": endpoint.summary,
         "description": endpoint.handler.__doc__,
         "parameters": _parameters(endpoint, services),
@@ -107,10 +109,16 @@ def _operation(
             if "<problem>" in endpoint.rule
             else {name: services[name] for name in services if name == default}
         )
-        operation["requestBody"] = _body({"application/json": _rows(chosen)})
+        operation["requestBody"] = _body({"application/json": openapi_bodies.rows(chosen)})
     elif endpoint.body == "picture":
-        operation["requestBody"] = _body(_pictures())
+        operation["requestBody"] = _body(openapi_bodies.pictures())
     return operation
+
+
+def _tag(endpoint: Endpoint) -> str:
+    if endpoint.body:
+        return "Predict"
+    return "Models" if endpoint.role == "predict" else "Host"
 
 
 def _parameters(endpoint: Endpoint, services: Mapping[str, Service]) -> list[dict[str, Any]]:
@@ -166,82 +174,9 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     return found
 
 
-def _rows(services: Mapping[str, Service]) -> dict[str, Any]:
-    tables = [service for service in services.values() if service.contract.fields]
-    if not tables:
-        return {"schema": {"type": "object"}}
-    references = [{"$ref": REF.format(model=service.contract.row_model.__name__)} for service in tables]
-    widths = [len(service.contract.fields) for service in tables]
-    row = references[0] if len(references) == 1 else {"anyOf": references}
-    values = {"type": "array", "items": {"type": "number"}, "minItems": min(widths), "maxItems": max(widths)}
-    record = _object({"values": values})
-
-    def listed(name: str, items: dict[str, Any]) -> dict[str, Any]:
-        return _object({name: {"type": "array", "items": items, "minItems": 1, "maxItems": MAX_ROWS}})
-
-    forms = [
-        listed("rows", row),
-        listed("instances", {"anyOf": [*references, values]}),
-        listed("records", record),
-    ]
-    first = _example(tables[0])
-    numbers = list(first.values())
-    examples = {
-        "one row": first,
-        "rows": {"rows": [first]},
-        "instances": {"instances": [first]},
-        "records": {"records": [{"values": numbers}]},
-    }
-    return {
-        "schema": {"anyOf": [*references, *forms]},
-        "examples": {name: {"value": value} for name, value in examples.items()},
-    }
-
-
-def _pictures() -> dict[str, Any]:
-    text = {"type": "string", "contentEncoding": "base64", "description": "The picture's bytes in base64."}
-    example = {"image_base64": base64.b64encode(example_picture()).decode()}
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "application/json": {"schema": _object({"image_base64": text}), "example": example},
-        "multipart/form-data": {"schema": _object({"file": {"type": "string", "format": "binary"}})},
-        "image/jpeg": binary,
-        "image/png": binary,
-        "application/octet-stream": binary,
-    }
-
-
-def example_picture() -> bytes:
-    """A small PNG every image model can answer."""
-    ramp = np.linspace(0, 255, 24, dtype=np.uint8)
-    pixels = np.stack(
-        [np.tile(ramp, (24, 1)), np.tile(ramp[:, None], (1, 24)), np.full((24, 24), 90, np.uint8)], axis=2
-    )
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _example(service: Service) -> dict[str, float]:
-    golden = service.predictor.bundle.golden["rows"]
-    names = service.contract.names
-    if golden:
-        return dict(zip(names, golden[0]["features"], strict=True))
-    return {item.name: (item.minimum + item.maximum) / 2 for item in service.contract.fields}
-
-
 def _any_label(services: Mapping[str, Service]) -> str:
     labels = [label for service in services.values() for label in service.contract.target.labels]
     return labels[0] if labels else "minimal"
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def _body(content: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from flask import Request
 
 from artpulse_api.errors import RequestRefused
-from artpulse_api.rows import escape, json_body
+from artpulse_api.rows import body_bytes, escape, json_body
 from artpulse_core.data.picture import sniff
 from artpulse_core.errors import ContractViolation, ImageRefused, Issue
 
@@ -48,7 +48,7 @@ def from_request(request: Request) -> Picture:
     if kind == "multipart/form-data":
         return _from_form(request)
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return Picture(request.get_data(cache=False), "")
+        return Picture(body_bytes(request), "")
     message = "Send the picture as the body (image/*), as multipart/form-data, or as JSON with image_base64."
     raise RequestRefused(415, "media_type", message)
 

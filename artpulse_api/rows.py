@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from artpulse_api.errors import RequestRefused
 from artpulse_core.data.contract import Contract
@@ -39,9 +40,18 @@ def json_body(request: Request) -> Any:
     if not request.is_json:
         raise RequestRefused(415, "media_type", "Send the body as application/json.")
     try:
-        return orjson.loads(request.get_data(cache=False))
+        return orjson.loads(body_bytes(request))
     except orjson.JSONDecodeError as error:
         raise RequestRefused(400, "json_invalid", f"The body is not JSON: {error}.") from None
+
+
+def body_bytes(request: Request) -> bytes:
+    """The raw body; raises ``RequestEntityTooLarge`` above the limit of its address."""
+    data = request.get_data(cache=False)
+    if request.content_length is None and len(data) >= (request.max_content_length or 0) > 0:
+        # Werkzeug cuts a body without a stated length off at the limit and says nothing.
+        raise RequestEntityTooLarge
+    return data
 
 
 def check(body: Any, contract: Contract, *, partial: bool) -> Checked:

@@ -6,6 +6,7 @@ Belongs here: pure assembly. ``build_defs`` takes its problems, so tests swap th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import dagster as dg
@@ -19,6 +20,9 @@ from artpulse_assets.sensors import build_sensors
 from artpulse_core import settings
 from artpulse_core.data import problems as problem_files
 from artpulse_core.data.problems import Problem
+
+# Data versions of outputs and dagster-mlflow are marked beta; each use would say so on every run.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 def build_defs(problems: Iterable[Problem]) -> dg.Definitions:

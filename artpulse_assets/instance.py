@@ -36,7 +36,7 @@ def prepare(settings: Settings) -> Path:
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     source = project_root() / "dagster.yaml"
-    config = (
+    config: dict[str, Any] = (
         yaml.safe_load(source.read_text(encoding="utf-8"))
         if source.exists()
         else {"telemetry": {"enabled": False}}
@@ -81,7 +81,7 @@ def run_job(
     """Run ``job`` in this process, telling ``say`` of each step. Raises ``RunFailed`` with what went wrong."""
     from artpulse_assets.definitions import defs
 
-    @dg.logger(description="Progress for people")
+    @dg.logger({}, description="Progress for people")
     def narrator(_context: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("artpulse.narrator", level=logging.DEBUG)
         logger.addHandler(_Narrator(say))

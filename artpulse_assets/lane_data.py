@@ -195,7 +195,12 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 **{side: int((frame["side"] == side).sum()) for side in ("train", "test", "excluded")},
                 "units": int(frame["unit"].nunique()),
                 "balance": report.picture(
-                    plots.class_balance({str(label): row.to_dict() for label, row in counts.iterrows()}),
+                    plots.class_balance(
+                        {
+                            str(label): {str(side): int(count) for side, count in row.items()}
+                            for label, row in counts.iterrows()
+                        }
+                    ),
                     "rows by label and side",
                 ),
             },

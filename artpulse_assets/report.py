@@ -16,7 +16,7 @@ from artpulse_core.errors import ArtPulseError
 MOST_ROWS = 20
 
 
-def table(rows: Iterable[Mapping[str, Any]], most: int = MOST_ROWS) -> dg.MetadataValue[Any]:
+def table(rows: Iterable[Mapping[Any, Any]], most: int = MOST_ROWS) -> dg.MetadataValue[Any]:
     """A small Markdown table; the first ``most`` rows."""
     shown = [dict(row) for row in rows]
     if not shown:

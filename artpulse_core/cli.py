@@ -91,7 +91,7 @@ class LazyGroup(click.Group):
             missing = MissingExtra(
                 f"`artpulse {cmd_name}` needs the package {error.name}: pip install 'artpulse[{entry.extra}]'"
             )
-            raise _Stop(missing) from error
+            raise _Stop(missing.message) from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -101,9 +101,7 @@ class LazyGroup(click.Group):
 
 
 class _Stop(click.ClickException):
-    def __init__(self, error: MissingExtra) -> None:
-        super().__init__(error.message)
-        self.exit_code = error.exit_code
+    exit_code = MissingExtra.exit_code
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,6 +1,6 @@
 """What a request costs: CPU, memory, start and release flips of the real gunicorn tree.
 
-    python -m benchmarks.serving [--seconds 4] [--json]
+    python benchmarks/serving.py [--seconds 4] [--json]
 
 Everything is on: a hashed key, validation, metrics, one event line a row. CPU is the user and system time of all
 gunicorn processes divided by the requests they answered, so the client's own cost does not count.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from artpulse_core.keys import new_key
 from artpulse_core.model import bundle
@@ -97,6 +100,11 @@ def load(
     }
 
 
+def answered(answer: Answer) -> bool:
+    """True for a status of 200."""
+    return answer[0] == 200
+
+
 def tree(server: Server) -> list[psutil.Process]:
     """The gunicorn master and its workers."""
     master = psutil.Process(server.process.pid)
@@ -110,7 +118,7 @@ def cpu(server: Server) -> float:
 
 def pss(server: Server) -> float:
     """Proportional set size of the tree in MiB."""
-    return sum(process.memory_full_info().pss for process in tree(server)) / 2**20
+    return float(sum(process.memory_full_info().pss for process in tree(server)) / 2**20)
 
 
 def flips(server: Server, home: Path, request: bytes, *, count: int = 5) -> dict[str, float]:
@@ -177,17 +185,16 @@ def main() -> None:
         home = Path(folder)
         publish(home / "run", {"art_core5": 1, "art": 1})
         with gunicorn(home, API_KEYS=entry) as server:
-            good = lambda answer: answer[0] == 200  # noqa: E731
             for clients in (1, 8):
-                load(server, row, clients=clients, seconds=0.5, judge=good)
+                load(server, row, clients=clients, seconds=0.5, judge=answered)
                 results[f"/predict, {clients} clients"] = load(
-                    server, row, clients=clients, seconds=options.seconds, judge=good
+                    server, row, clients=clients, seconds=options.seconds, judge=answered
                 )
             results["/predict/art_core5/image, 8 clients"] = load(
-                server, image, clients=8, seconds=options.seconds, judge=good
+                server, image, clients=8, seconds=options.seconds, judge=answered
             )
             results["/predict-image (rich), 8 clients"] = load(
-                server, rich, clients=8, seconds=options.seconds, judge=good
+                server, rich, clients=8, seconds=options.seconds, judge=answered
             )
             results["gunicorn tree, 2 workers"] = {"ready_s": server.seconds_to_ready, "pss_mib": pss(server)}
             results["release flips under load"] = flips(server, home, row)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from artpulse_core import settings as settings_module
 from artpulse_core.settings import Settings
+from tests.databases import whole_file
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, when MLflow is imported
 
@@ -29,9 +29,7 @@ def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     home = tmp_path_factory.mktemp("mlflow-store")
     Registry(settings_module.load({}, home=home)).aliases("nobody")
-    with sqlite3.connect(home / "mlflow.db") as connection:  # so that one file is the whole store
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    whole_file(home / "mlflow.db")
     return home / "mlflow.db"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.require import require
+
+
+def whole_file(path: Path) -> None:
+    """Bring everything a SQLite database has in its log into its one file, so that the file can be copied."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
 
 
 def postgres_programs() -> Path | None:

@@ -62,7 +62,7 @@ def leaderboard(
     ``{"metric", "chosen", "n", "baseline", "rows": [{algorithm, key, seconds, macro_f1, accuracy, chosen}]}``, best
     first. The soft vote is chosen only where it is strictly better than every single model.
     """
-    table = []
+    table: list[dict[str, Any]] = []
     for candidate in field:
         answers = candidate.out_of_fold
         metrics = measure(rows.y, answers, units, seed)

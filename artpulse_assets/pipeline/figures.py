@@ -45,23 +45,11 @@ def _kept(memo: Memo, kind: str, parts: Mapping[str, Any], draw: Callable[[], Fi
 
 def of_dataset(problem: Problem, split: pd.DataFrame, memo: Memo) -> Figures:
     """Balance, histograms, correlation and, where there are any, missing values of a split dataset."""
-    from artpulse_assets import plots
-
     names = features.get(problem.features).names
 
     def draw() -> Figures:
-        columns = {name: split[name].to_numpy() for name in names}
-        counts = split.groupby(["label", "side"]).size().unstack(fill_value=0)
-        pictures = {
-            "class_balance": plots.class_balance(
-                {str(label): row.to_dict() for label, row in counts.iterrows()}
-            ),
-            "histograms": plots.histograms(columns, split["label"].to_numpy()),
-            "correlation_heatmap": plots.correlation_heatmap(columns),
-        }
-        missing = plots.missing_values(columns)
-        if missing is not None:
-            pictures["missing_values"] = missing
+        drawn = eda.draw(split, names, "label")
+        pictures = {name: png for name, png in drawn.items() if png is not None}
         return Figures(pictures, eda.summarise(split, names).to_dict())
 
     return _kept(memo, "eda", {"rows": dataset.digest(split), "features": problem.features}, draw)

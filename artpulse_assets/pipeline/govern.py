@@ -22,6 +22,7 @@ from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import notes, promotion
 from artpulse_core.data.problems import Problem
+from artpulse_core.data.sources import is_synthetic
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.model import bundle
@@ -101,7 +102,7 @@ def challenge(
     document = evaluate.evaluation(rows, units, test, answers, chosen, flattering, heat, board, seed)
     root = ingest.folder(problem, settings)
     provenance = {
-        "synthetic": ingest.is_synthetic(root),
+        "synthetic": is_synthetic(root),
         "data_digest": rows.digest,
         "git_commit": tracking.git_commit(),
         "mlflow_run_id": runs[chosen.algorithm],
@@ -135,7 +136,8 @@ def challenge(
     )
     if known is None:
         tracking.log_chosen(runs[chosen.algorithm], document)
-    _report(database, problem, version, champion, packed.digest, test.digest, verdict, now)
+    if version != champion:
+        _report(database, problem, version, champion, packed.digest, test.digest, verdict, now)
     loaded = bundle.load(packed.folder)
     drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
     card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")

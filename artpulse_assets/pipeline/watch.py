@@ -83,7 +83,7 @@ def quantiles(profile: drift.Profile, name: str) -> np.ndarray:
     place = profile.numbers.tolist().index(name)
     known = ~np.isnan(profile.points[place])
     levels = np.linspace(0, profile.upto[place][known][-1], 101)
-    return np.interp(levels, profile.upto[place][known], profile.points[place][known])
+    return np.asarray(np.interp(levels, profile.upto[place][known], profile.points[place][known]))
 
 
 def drift_pictures(

@@ -96,9 +96,7 @@ def check(_settings: Settings, *, paths: tuple[Path, ...]) -> Reply:
         table(document["skipped"], ("path", "reason")) if document["skipped"] else "",
         f"{len(document['files']) - len(refused)} accepted, {len(refused)} refused, {len(document['skipped'])} skipped.",
     ]
-    return Reply(
-        _encodable(document), "\n".join(line for line in lines if line), exit_code=65 if refused else 0
-    )
+    return Reply(document, "\n".join(line for line in lines if line), exit_code=65 if refused else 0)
 
 
 @click.command(name="features")

@@ -111,7 +111,14 @@ class Registry:
 
     def version(self, model: str, version: int) -> VersionInfo | None:
         """One version, or None."""
-        return next((info for info in self.versions(model) if info.version == version), None)
+        with self._mlflow() as client:
+            try:
+                found = client.get_model_version(model, str(version))
+            except Exception as error:
+                if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+            return _info(found, {version: [str(alias) for alias in found.aliases]})
 
     def aliases(self, model: str) -> dict[str, int]:
         """Alias → version of ``model``; empty when there is no such model."""

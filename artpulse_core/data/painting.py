@@ -47,12 +47,13 @@ class _Range:
 
 
 _RANGES = {
-    "minimal": _Range((1, 3), 0.5, (0.05, 0.60), (0.50, 0.95)),
-    "monochrome": _Range((1, 1), 0.0, (0.05, 0.60), (0.45, 0.90)),
-    "neo-pop": _Range((3, 5), 1.0, (0.40, 0.90), (0.60, 0.95)),
-    "surreal": _Range((2, 4), 0.6, (0.20, 0.65), (0.45, 0.85)),
-    "vibrant": _Range((4, 6), 1.0, (0.40, 0.90), (0.55, 0.95)),
+    "minimal": _Range((1, 3), 0.5, (0.03, 0.42), (0.62, 0.95)),
+    "monochrome": _Range((1, 1), 0.0, (0.05, 0.50), (0.40, 0.80)),
+    "neo-pop": _Range((3, 5), 1.0, (0.50, 0.90), (0.65, 0.95)),
+    "surreal": _Range((2, 4), 0.6, (0.28, 0.70), (0.40, 0.75)),
+    "vibrant": _Range((4, 6), 1.0, (0.45, 0.90), (0.45, 0.85)),
 }
+_BORROWED = 0.18  # share of pictures that take half their paint from another label, as painters do
 
 
 def make_hand(label: str, rng: Rng) -> Hand:
@@ -77,7 +78,11 @@ def make_hand(label: str, rng: Rng) -> Hand:
 
 def paint(label: str, hand: Hand, rng: Rng, style: Style = "standard") -> bytes:
     """JPEG bytes of one 256 × 256 picture. ``shifted`` is greyer, darker and half as sharp."""
-    picture = _finish(_PAINTERS[label](hand, rng), hand, rng)
+    painted = _PAINTERS[label](hand, rng)
+    if rng.random() < _BORROWED:
+        other = _PAINTERS[LABELS[int(rng.integers(len(LABELS)))]](hand, rng)
+        painted = Image.blend(painted, other, float(rng.uniform(0.35, 0.6)))
+    picture = _finish(painted, hand, rng)
     if style == "shifted":
         picture = _shift(picture)
     buffer = io.BytesIO()
@@ -90,7 +95,7 @@ def _colour(hand: Hand, rng: Rng, lighter: float = 0.0, index: int | None = None
     hue = hand.hues[(int(rng.integers(len(hand.hues))) if index is None else index) % len(hand.hues)]
     saturation = float(np.clip(hand.saturation * rng.uniform(0.7, 1.25), 0, 1))
     value = float(np.clip(hand.value + lighter + rng.normal(0, 0.06), 0.03, 1))
-    red, green, blue = colorsys.hsv_to_rgb(hue + rng.normal(0, 0.008), saturation, value)
+    red, green, blue = colorsys.hsv_to_rgb(float(hue + rng.normal(0, 0.008)) % 1.0, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 

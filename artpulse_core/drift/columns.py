@@ -28,10 +28,17 @@ def read_table(data: Any) -> dict[str, NDArray[Any]]:
         raw = {str(name): np.asarray(values) for name, values in data.items()}
     else:
         raw = {str(name): np.asarray(data[name].to_numpy()) for name in data.columns}
-    flat = {name: values.reshape(len(values) if values.ndim else 1, -1)[:, 0] for name, values in raw.items()
-            if values.size or values.ndim == 1}  # fmt: skip
+    flat = {name: _flat(values) for name, values in raw.items()}
     longest = max((len(values) for values in flat.values()), default=0)
     return {name: _fill(flat[name], longest) for name in sorted(flat)}
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """One value a row: of wider arrays the first column."""
+    if values.ndim == 1:
+        return values
+    rows = len(values) if values.ndim else 1
+    return values.reshape(rows, -1)[:, 0] if values.size else values.reshape(-1)
 
 
 def _fill(values: NDArray[Any], length: int) -> NDArray[Any]:

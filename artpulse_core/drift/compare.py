@@ -21,18 +21,18 @@ from artpulse_core.drift.report import DriftReport, explain
 from artpulse_core.drift.window import Window, read_window
 
 MIN_ROWS = 20
-ALPHA = 0.01
+ALPHA = 0.006
 # Share of the false-alarm budget and smallest effect that counts, for each kind of test. Effects: σ for
 # location, spread (of the squared score) and "many"; distance for shape; share of rows for range and missing;
 # Cohen's w for category; difference for correlation.
 BUDGET = {
-    "location": (0.25, 0.12),
-    "many": (0.30, 0.12),
+    "location": (0.24, 0.12),
+    "many": (0.34, 0.12),
     "spread": (0.12, 0.12),
-    "shape": (0.08, 0.06),
-    "range": (0.05, 0.01),
+    "shape": (0.07, 0.06),
+    "range": (0.04, 0.01),
     "missing": (0.05, 0.02),
-    "category": (0.10, 0.12),
+    "category": (0.09, 0.12),
     "correlation": (0.05, 0.20),
 }
 _MOST = 99.0
@@ -82,7 +82,7 @@ def _judge(
     valid = window.m - np.isnan(window.matrix).sum(axis=1)
     cells = marginal.count_cells(profile, ordered, valid)
     enough = (valid >= min_rows) & (profile.valid >= min_rows)
-    details = [*describe(profile, ordered, valid, cells), *({} for _ in profile.categories)]
+    details = describe(profile, window, ordered, cells)
     location, spread = marginal.rank_tests(cells, profile.inflation)
     used = np.flatnonzero(enough)
     families = [
@@ -93,13 +93,13 @@ def _judge(
         _missing(profile, window),
         _categories(profile, window, cells, details),
     ]
-    changed, pairs = joint.lost_correlations(
-        window.matrix, window.hashes, profile.dependence, profile.inflation
-    )
+    changed = joint.lost_correlations(window.matrix, window.hashes, profile.dependence, profile.inflation)
     p_many, _ = joint.shift_of_many(location.statistic, profile.dependence, enough)
     present = [f for f in families if len(f.places)]
     total = sum(BUDGET[f.name][0] for f in present)
-    total += (BUDGET["many"][0] if len(used) > 1 else 0.0) + (BUDGET["correlation"][0] if len(pairs) else 0.0)
+    total += (BUDGET["many"][0] if len(used) > 1 else 0.0) + (
+        BUDGET["correlation"][0] if len(changed.p) else 0.0
+    )
     unit = alpha / max(total, 1e-9)
     found = {
         name: {"drift": False, "score": 0.0, "tests": {}, **details[j]}
@@ -107,7 +107,7 @@ def _judge(
     }
     for family in present:
         _enter(found, profile.names, family, unit)
-    _enter_pairs(found, profile.names, profile, changed, pairs, unit)
+    _enter_pairs(found, profile, changed, unit)
     many = _score(
         p_many, unit * BUDGET["many"][0], float(np.abs(location.effect[used]).max(initial=0.0)), "many"
     )
@@ -215,7 +215,7 @@ def _enter(found: dict[str, dict[str, Any]], names: tuple[str, ...], family: _Fa
               float(outcome.statistic[i]), limit)  # fmt: skip
 
 
-def _keep(
+def _keep(  # noqa: PLR0917 - one row of a table
     entry: dict[str, Any], kind: str, p: float, tested: float, effect: float, statistic: float, limit: float
 ) -> None:
     """Add one test to a feature's entry and let the strongest one speak for it."""
@@ -226,29 +226,23 @@ def _keep(
         entry |= {"test": kind, "score": max(value, 0.0), "drift": value >= 1.0, **shown}
 
 
-def _enter_pairs(
-    found: dict[str, dict[str, Any]],
-    names: tuple[str, ...],
-    profile: Profile,
-    changed: Outcome,
-    pairs: NDArray[np.int64],
-    unit: float,
-) -> None:
-    if not len(pairs):
+def _enter_pairs(found: dict[str, dict[str, Any]], profile: Profile, changed: Outcome, unit: float) -> None:
+    """Enter the lost correlations at the features that explain them."""
+    count = len(changed.p)
+    if not count:
         return
-    limit = unit * BUDGET["correlation"][0] / len(pairs)
+    names, pairs = profile.names, profile.dependence.pairs
+    limit = unit * BUDGET["correlation"][0] / count
     hits = (changed.p <= limit) & (np.abs(changed.effect) >= BUDGET["correlation"][1])
-    tracked = {int(feature): i for i, feature in enumerate(profile.dependence.tracked)}
     for feature in joint.blame_pairs(pairs[hits], changed.statistic[hits]):
         mine = np.flatnonzero(hits & (pairs == feature).any(axis=1))
         worst = mine[np.abs(changed.statistic[mine]).argmax()]
-        other = int(pairs[worst].sum() - feature)
-        was = float(profile.dependence.correlation[tracked[feature], tracked[other]])
+        was, effect = float(profile.dependence.correlation[worst]), float(changed.effect[worst])
         entry = found[names[feature]]
-        entry |= {"with": names[other], "correlation_reference": was}
-        entry["correlation_current"] = was + float(changed.effect[worst])
-        _keep(entry, "correlation", float(changed.p[worst]), len(pairs), float(changed.effect[worst]),
-              float(changed.statistic[worst]), limit)  # fmt: skip
+        entry |= {"with": names[int(pairs[worst].sum()) - feature]}
+        entry |= {"correlation_reference": was, "correlation_current": was + effect}
+        row = (float(changed.p[worst]), count, effect, float(changed.statistic[worst]), limit)
+        _keep(entry, "correlation", *row)
 
 
 def _blame(

@@ -15,22 +15,23 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 MAX_ROWS = 1000
-MAX_TRACKED = 64
+ALL_PAIRS_UP_TO = 64
+PARTNERS = 5
 
 
 @dataclass(frozen=True)
 class Dependence:
     """Normal-score correlations of the number features.
 
-    ``joint`` (d,) which features vary; ``trace2``, ``trace3`` traces of R² and R³ over these; ``tracked``
-    (c,) places of at most 64 features, the most correlated ones, and ``correlation`` (c, c) among them;
-    ``rows`` the number of rows these were taken from.
+    ``joint`` (d,) which features vary; ``trace2``, ``trace3`` traces of R² and R³ over these; ``pairs``
+    (p, 2) places of feature pairs and ``correlation`` (p,) of each: all pairs of up to 64 features, and of
+    more features each with its five strongest partners; ``rows`` the number of rows behind these numbers.
     """
 
     joint: NDArray[np.bool_]
     trace2: float
     trace3: float
-    tracked: NDArray[np.int64]
+    pairs: NDArray[np.int64]
     correlation: Floats
     rows: int
 
@@ -42,15 +43,14 @@ class Dependence:
         joint = (scores != 0.0).any(axis=1)
         rows, varied = len(chosen), np.flatnonzero(joint)
         if rows < 4 or not len(varied):
-            empty = np.empty((0, 0))
-            return cls(joint & False, 0.0, 0.0, np.empty(0, np.int64), empty, rows)
+            return cls(joint & False, 0.0, 0.0, np.empty((0, 2), np.int64), np.empty(0), rows)
         unit = scores[varied].astype(np.float32)
         full = (unit @ unit.T).astype(np.float64)
         np.fill_diagonal(full, 1.0)
         trace2, trace3 = _traces(full, rows)
-        strongest = np.argsort(-(np.abs(full) - np.eye(len(full))).max(axis=1), kind="stable")[:MAX_TRACKED]
-        places = np.sort(strongest)
-        return cls(joint, trace2, trace3, varied[places], full[np.ix_(places, places)], rows)
+        left, right = _pairs(full)
+        pairs = np.column_stack([varied[left], varied[right]])
+        return cls(joint, trace2, trace3, pairs, full[left, right], rows)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays named ``dependence_…``."""
@@ -63,10 +63,23 @@ class Dependence:
             joint=arrays["dependence_joint"],
             trace2=float(arrays["dependence_trace2"]),
             trace3=float(arrays["dependence_trace3"]),
-            tracked=arrays["dependence_tracked"],
+            pairs=arrays["dependence_pairs"],
             correlation=arrays["dependence_correlation"],
             rows=int(arrays["dependence_rows"]),
         )
+
+
+def _pairs(full: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    d = len(full)
+    if d <= ALL_PAIRS_UP_TO:
+        left, right = np.triu_indices(d, 1)
+        return left.astype(np.int64), right.astype(np.int64)
+    strength = np.abs(full)
+    np.fill_diagonal(strength, -1.0)
+    partners = np.argpartition(-strength, PARTNERS, axis=1)[:, :PARTNERS].ravel()
+    own = np.repeat(np.arange(d), PARTNERS)
+    codes = np.unique(np.minimum(own, partners) * d + np.maximum(own, partners))
+    return codes // d, codes % d
 
 
 def choose_rows(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -13,17 +13,33 @@ from numpy.typing import NDArray
 
 from artpulse_core.drift.marginal import Cells, Floats
 from artpulse_core.drift.profile import Profile
+from artpulse_core.drift.window import Window
 
 _QUANTILES = np.arange(1, 10) / 10.0
 
 
-def describe(
-    profile: Profile, ordered: Floats, valid: NDArray[np.int64], cells: Cells
-) -> list[dict[str, Any]]:
-    """A number feature's ``reference`` and ``current`` (median, q10, q90, missing), ``psi``, ``psi_by_chance``."""
-    k = profile.points.shape[1]
-    if not k or not ordered.shape[1]:
-        return [{} for _ in valid]
+def describe(profile: Profile, window: Window, ordered: Floats, cells: Cells) -> list[dict[str, Any]]:
+    """One entry a feature: ``reference``, ``current`` (missing rate; of numbers median, q10, q90) and PSI.
+
+    ``ordered`` holds the window's sorted values, missing last.
+    """
+    gone = [np.isnan(window.matrix).sum(axis=1), [flags.sum() for flags in window.gone]]
+    after = np.concatenate(gone) / max(window.m, 1)
+    before = np.concatenate([profile.missing, profile.category_missing]) / max(profile.n, 1)
+    entries: list[dict[str, Any]] = [
+        {"reference": {"missing": float(was)}, "current": {"missing": float(now)}}
+        for was, now in zip(before, after, strict=True)
+    ]
+    if profile.points.shape[1] and window.m:
+        for entry, numbers in zip(entries, _numbers(profile, ordered, cells), strict=False):
+            entry["reference"] |= numbers["reference"]
+            entry["current"] |= numbers["current"]
+            entry |= {"psi": numbers["psi"], "psi_by_chance": numbers["psi_by_chance"]}
+    return entries
+
+
+def _numbers(profile: Profile, ordered: Floats, cells: Cells) -> list[dict[str, Any]]:
+    k, valid = profile.points.shape[1], cells.m.astype(np.int64)
     upto = cells.reference[:, 1::2]
     place = np.stack([(upto < q - 1e-12).sum(axis=1) for q in _QUANTILES], axis=1)
     place = np.minimum(place, k - 1)
@@ -31,12 +47,10 @@ def describe(
     spots = np.minimum((np.outer(valid, _QUANTILES)).astype(np.int64), np.maximum(valid - 1, 0)[:, None])
     after = np.take_along_axis(ordered, spots, axis=1)
     psi, chance = _psi(cells, place)
-    lost = ordered.shape[1] - valid
-    rows = max(profile.n, 1)
     return [
         {
-            "reference": _numbers(before[j], profile.missing[j] / rows),
-            "current": _numbers(after[j], lost[j] / ordered.shape[1]),
+            "reference": _quantiles(before[j]),
+            "current": _quantiles(after[j]),
             "psi": float(psi[j]),
             "psi_by_chance": float(chance[j]),
         }
@@ -44,9 +58,9 @@ def describe(
     ]
 
 
-def _numbers(quantiles: Floats, missing: float) -> dict[str, float | None]:
-    q10, median, q90 = (float(x) if np.isfinite(x) else None for x in quantiles[[0, 4, 8]])
-    return {"median": median, "q10": q10, "q90": q90, "missing": float(missing)}
+def _quantiles(values: Floats) -> dict[str, float | None]:
+    q10, median, q90 = (float(x) if np.isfinite(x) else None for x in values[[0, 4, 8]])
+    return {"median": median, "q10": q10, "q90": q90}
 
 
 def _psi(cells: Cells, place: NDArray[np.int64]) -> tuple[Floats, Floats]:

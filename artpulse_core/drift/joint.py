@@ -35,32 +35,30 @@ def shift_of_many(z: Floats, dependence: Dependence, used: NDArray[np.bool_]) ->
 
 def lost_correlations(
     matrix: Floats, hashes: NDArray[np.uint64], dependence: Dependence, inflation: Floats
-) -> tuple[Outcome, NDArray[np.int64]]:
-    """Change of each correlation among the tracked features: outcome over pairs, and the pairs (p, 2).
+) -> Outcome:
+    """Change of the correlation of each pair of ``dependence.pairs``.
 
     Fisher's z of normal-score correlations with the variance factor 1 + ρ²/2 (Bonett & Wright 2000,
-    doi:10.1007/BF02294183). ``matrix`` is the window (features × m).
+    doi:10.1007/BF02294183). ``matrix`` is the window (features × m). Empty when there are too few rows.
     """
     from scipy.special import ndtr
 
-    tracked = dependence.tracked
     chosen = choose_rows(hashes)
-    left, right = np.triu_indices(len(tracked), 1)
     rows = len(chosen)
-    if not len(left) or min(rows, dependence.rows) < 10:
+    if not len(dependence.pairs) or min(rows, dependence.rows) < 10:
         empty = np.empty(0)
-        return Outcome(empty, empty, empty), np.empty((0, 2), np.int64)
-    scores = normal_scores(matrix[np.ix_(tracked, chosen)])
+        return Outcome(empty, empty, empty)
+    left, right = dependence.pairs.T
+    scores = normal_scores(matrix[:, chosen])
     now = np.clip((scores @ scores.T)[left, right], -0.9999, 0.9999)
-    then = np.clip(dependence.correlation[left, right], -0.9999, 0.9999)
+    then = np.clip(dependence.correlation, -0.9999, 0.9999)
     usual = (then * dependence.rows + now * rows) / (dependence.rows + rows)
     spread = (1.0 + usual**2 / 2.0) * (1.0 / (dependence.rows - 3) + 1.0 / (rows - 3))
-    spread *= np.maximum(inflation[tracked][left], inflation[tracked][right])
+    spread *= np.maximum(inflation[left], inflation[right])
     z = (np.arctanh(now) - np.arctanh(then)) / np.sqrt(spread)
-    flat: NDArray[np.bool_] = np.asarray((scores != 0.0).any(axis=1))
-    z = np.where(flat[left] & flat[right], z, 0.0)
-    pairs = np.column_stack([tracked[left], tracked[right]])
-    return Outcome(2.0 * ndtr(-np.abs(z)), np.where(z == 0.0, 0.0, now - then), z), pairs
+    varies: NDArray[np.bool_] = np.asarray((scores != 0.0).any(axis=1))
+    z = np.where(varies[left] & varies[right], z, 0.0)
+    return Outcome(2.0 * ndtr(-np.abs(z)), np.where(z == 0.0, 0.0, now - then), z)
 
 
 def blame_pairs(pairs: NDArray[np.int64], z: Floats) -> list[int]:

@@ -63,7 +63,8 @@ def rank_tests(cells: Cells, inflation: Floats) -> tuple[Outcome, Outcome]:
     """Location and spread: linear rank statistics with normal scores and squared normal scores.
 
     van der Waerden and Klotz (Hájek, Šidák & Sen 1999, chapter 4); the permutation variance is taken over
-    the pooled mid-ranks, so ties are exact. Effects are in standard deviations of the score, about the shift in σ.
+    the pooled mid-ranks, so ties are exact. Effects are in standard deviations of the score; for normal data
+    a shift of 0.3 σ has an effect of about 0.3.
     """
     from scipy.special import ndtr, ndtri
 
@@ -82,9 +83,21 @@ def rank_tests(cells: Cells, inflation: Floats) -> tuple[Outcome, Outcome]:
         spread = np.sqrt(np.maximum(np.einsum("ij,ij,ij->i", width, values, values) - mean**2, 0.0))
         change = np.einsum("ij,ij->i", gap, values)
         effect = np.divide(change, spread, out=np.zeros_like(change), where=spread > 1e-9)
-        z = effect / scale
+        third = np.einsum("ij,ij->i", width, (values - mean[:, None]) ** 3)
+        skew = np.divide(third, spread**3, out=np.zeros_like(third), where=spread > 1e-9)
+        z = _without_skew(effect / scale, skew * (2.0 * share - 1.0) * scale)
         results.append(Outcome(2.0 * ndtr(-np.abs(z)), effect, z))
     return results[0], results[1]
+
+
+def _without_skew(z: Floats, skew: Floats) -> Floats:
+    """First Cornish-Fisher term, z - g(z² - 1)/6: squared scores are skewed and the alarm line is far out.
+
+    Held constant beyond the point where the expansion would turn back.
+    """
+    limit = np.minimum(6.0, 3.0 / np.maximum(np.abs(skew), 1e-9))
+    near = np.clip(z, -limit, limit)
+    return np.asarray(z - skew * (near**2 - 1.0) / 6.0)
 
 
 def shape_test(cells: Cells, inflation: Floats) -> Outcome:

@@ -73,8 +73,15 @@ def explain(name: str, found: dict[str, Any]) -> str:
     if test == "shape":
         return f"{name}: the distribution changed its shape: 10-90 % was {_span(before)}, is {_span(after)}."
     word = "higher" if found["effect"] > 0 else "lower"
-    return f"{name}: values are {word}: the median was {before['median']:.4g}, is {after['median']:.4g}."
+    return (
+        f"{name}: values are {word}: the median was {_told(before, 'median')}, is {_told(after, 'median')}."
+    )
 
 
 def _span(numbers: dict[str, Any]) -> str:
-    return f"{numbers['q10']:.4g} to {numbers['q90']:.4g}"
+    return f"{_told(numbers, 'q10')} to {_told(numbers, 'q90')}"
+
+
+def _told(numbers: dict[str, Any], key: str) -> str:
+    value = numbers.get(key)
+    return "infinite" if value is None else f"{value:.4g}"

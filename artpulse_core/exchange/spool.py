@@ -2,12 +2,15 @@
 
 Belongs here: appending a line with one ``os.write``, rotation, and a reader whose cursor survives a crash.
 A line is acknowledged by the database insert, never by having been read; a torn last line is left until it is
-whole. One file has one writer: ``<pid>-<start>-<part>.jsonl``.
+whole, or its writer is gone. One file has one writer, which holds a ``flock`` on it for as long as it lives: so
+the reader sees a dead writer at once, also from another process namespace where its pid means nothing.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +33,7 @@ class SpoolWriter:
         self._lock = Lock()
         self._part = 0
         self._size = 0
-        self._start = process_start(os.getpid())
+        self._start = time.time_ns()
         self._descriptor = -1
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,9 +58,13 @@ class SpoolWriter:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._part += 1
-        path = self._folder / f"{os.getpid()}-{self._start}-{self._part}.jsonl"
-        self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
-        self._size = os.fstat(self._descriptor).st_size
+        name = f"{os.getpid()}-{self._start}-{self._part}"
+        # Locked before it gets the name the reader looks for: a file without a lock has no writer.
+        hidden = self._folder / f".{name}.new"
+        self._descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        hidden.rename(self._folder / f"{name}.jsonl")
+        self._size = 0
 
 
 @dataclass(frozen=True)
@@ -71,37 +78,54 @@ class Batch:
 
 
 def read(folder: Path, *, limit_bytes: int = 1024 * 1024) -> Iterator[Batch]:
-    """Batches not acknowledged yet, oldest file first."""
+    """Batches not acknowledged yet, oldest file first, one of each file."""
     cursor = _cursor(folder)
     for path in sorted(folder.glob("*.jsonl"), key=lambda item: item.stat().st_mtime_ns):
+        alive = has_writer(path)  # asked before reading: what a dead writer left is all there is
         start = cursor.get(path.name, 0)
         with path.open("rb") as handle:
             handle.seek(start)
             data = handle.read(limit_bytes)
         whole = data[: data.rfind(b"\n") + 1]
+        if not whole and (len(data) == limit_bytes or (data and not alive)):
+            whole = data  # a line beyond all measure, or torn by a death: it is counted and passed over
         if whole:
             lines, bad = _parse(whole)
             yield Batch(path.name, start + len(whole), lines, bad)
 
 
 def acknowledge(folder: Path, batch: Batch) -> None:
-    """Remember that ``batch`` is in the database; files that are done and whose writer is gone are removed."""
+    """Remember that ``batch`` is in the database."""
     cursor = {**_cursor(folder), batch.file: batch.end}
-    for name, end in list(cursor.items()):
-        path = folder / name
-        if not path.exists():
-            del cursor[name]
-        elif end >= path.stat().st_size and not _has_writer(path):
+    write_whole(
+        folder / CURSOR, orjson.dumps({name: end for name, end in cursor.items() if (folder / name).exists()})
+    )
+
+
+def sweep(folder: Path) -> None:
+    """Remove files that are acknowledged to their end and whose writer is gone."""
+    cursor = _cursor(folder)
+    for path in folder.glob("*.jsonl"):
+        # The writer is asked for first: it cannot add a line between the two questions.
+        if not has_writer(path) and cursor.get(path.name, 0) >= path.stat().st_size:
             path.unlink()
-            del cursor[name]
-    write_whole(folder / CURSOR, orjson.dumps(cursor))
+
+
+def has_writer(path: Path) -> bool:
+    """Whether a living process still writes this file."""
+    with path.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def _cursor(folder: Path) -> Mapping[str, int]:
     try:
         document: dict[str, int] = orjson.loads((folder / CURSOR).read_bytes())
-    except FileNotFoundError:
-        return {}
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return {}  # events are stored once by id, so reading from the start again is only work
     return document
 
 
@@ -119,19 +143,3 @@ def _parse(data: bytes) -> tuple[tuple[dict[str, object], ...], int]:
         else:
             bad += 1
     return tuple(rows), bad
-
-
-def process_start(pid: int) -> str:
-    """Start time of a process in clock ticks since boot (proc(5), field 22); empty when it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
-
-
-def _has_writer(path: Path) -> bool:
-    pid, start, part = path.stem.split("-")
-    if process_start(int(pid)) != start:
-        return False
-    return not (path.parent / f"{pid}-{start}-{int(part) + 1}.jsonl").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from artpulse_core import settings as settings_module
 from artpulse_core.control import promotion
 from artpulse_core.control.registry import Registry
 from artpulse_core.settings import Settings
 from artpulse_core.store.database import Database
 from tests.bundles import make_bundle
+from tests.databases import whole_file
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MODEL = "artpulse-classifier"
@@ -85,19 +88,46 @@ class House:
         return Registry(self.settings).aliases(MODEL)
 
 
+def opened_house(settings: Settings, folder: Path) -> House:
+    """A house on ``settings``, its database up to date."""
+    db = Database(settings.database)
+    db.migrate()
+    return House(settings, db, Registry(settings), folder)
+
+
 @pytest.fixture
 def house(mlflow_home: Settings, tmp_path: Path) -> Iterator[House]:
-    db = Database(mlflow_home.database)
-    db.migrate()
-    yield House(mlflow_home, db, Registry(mlflow_home), tmp_path)
-    db.dispose()
+    """Nothing registered yet."""
+    house = opened_house(mlflow_home, tmp_path)
+    yield house
+    house.db.dispose()
 
 
-@pytest.fixture
-def three(house: House) -> House:
-    """Three versions; 2 is champion after 1, 3 is challenger."""
+@pytest.fixture(scope="session")
+def three_versions(mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of ``three``, made once: logging three models costs most of a second."""
+    folder = tmp_path_factory.mktemp("three")
+    home = folder / "home"
+    home.mkdir()
+    shutil.copy(mlflow_store, home / "mlflow.db")
+    house = opened_house(settings_module.load({}, home=home), folder)
     for seed in range(3):
         house.register(seed)
         if seed < 2:
             house.promote(seed + 1, seed or None)
-    return house
+    house.db.dispose()
+    for name in ("mlflow.db", "artpulse.db"):
+        whole_file(home / name)
+    return home
+
+
+@pytest.fixture
+def three(three_versions: Path, tmp_path: Path) -> Iterator[House]:
+    """Three versions; 2 is champion after 1, 3 is challenger. Artifacts stay where they were made."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("mlflow.db", "artpulse.db"):
+        shutil.copy(three_versions / name, home / name)
+    house = opened_house(settings_module.load({}, home=home), tmp_path)
+    yield house
+    house.db.dispose()

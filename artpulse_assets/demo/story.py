@@ -1,0 +1,177 @@
+"""The story of the demonstration, in the order a person would live it.
+
+Belongs here: the steps and what is said of them. Each does the real thing: a job of the graph, a request over HTTP,
+a promotion through ``control``. A second run finds everything it made before and computes nothing again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from artpulse_assets.commands.lanes import run_monitoring, run_training
+from artpulse_assets.demo.server import Server
+from artpulse_core.commands.models import opened, verdict_of
+from artpulse_core.control import notes, promotion
+from artpulse_core.data import problems
+from artpulse_core.data.generator import generate, picture
+from artpulse_core.data.painting import LABELS
+from artpulse_core.exchange import control
+from artpulse_core.settings import Settings
+
+SEED = 5
+FIRST = 40  # pictures a label for the first training
+MORE = 30  # pictures a label that arrive before the retraining
+WINDOW = 60  # pictures asked for each drift report
+UNSEEN = 10_000  # the number from which pictures are never trained on
+ROW = {"hue_mean": 0.07, "sat_mean": 0.62, "val_mean": 0.71, "contrast": 0.55, "edges": 0.12}
+ACTOR = "demo"
+
+
+@dataclass
+class Story:
+    """One telling: settings, where to say it, and what was measured."""
+
+    settings: Settings
+    say: Callable[[str], None]
+    started: float = field(default_factory=time.monotonic)
+    step: int = 0
+
+    def chapter(self, title: str) -> None:
+        """Announce the next step."""
+        self.step += 1
+        self.say(f"\n[{time.monotonic() - self.started:5.1f} s] {self.step}. {title}")
+
+    def paint(self, count: int, start: int = 0) -> None:
+        """Make synthetic pictures."""
+        made = generate(self.settings.data / "art", per_label=count, seed=SEED, start=start)
+        self.say(
+            f"  {made.written} pictures painted, {made.unchanged} were there already (synthetic, {len(LABELS)} labels)"
+        )
+
+    def train(self, problem: str, trigger: str) -> dict[str, Any]:
+        """Run the training job of a problem."""
+        outcome = run_training(self.settings, problem, self.say, trigger)
+        self.say(f"  → {outcome['sentence']}")
+        return outcome
+
+    def tell_server(self) -> None:
+        """Ask the agent to look at the registry now, as a promotion does."""
+        control.call(self.settings.socket, "notify", deadline=30.0)
+
+    def predict_row(self, server: Server) -> None:
+        """One true prediction from five numbers."""
+        answer = server.ask("/predict", ROW)
+        self._show("POST /predict {hue_mean: 0.07, sat_mean: 0.62, …}", answer)
+
+    def predict_picture(self, server: Server) -> None:
+        """One true prediction from a picture nothing was trained on."""
+        label = LABELS[-1]
+        answer = server.ask("/predict-image", picture(label, UNSEEN, seed=SEED), "image/jpeg")
+        self._show(f"POST /predict-image  (a picture painted as {label})", answer)
+
+    def _show(self, request: str, answer: dict[str, Any]) -> None:
+        best = answer["labels"][0]
+        share = answer["probabilities"][0][best]
+        self.say(
+            f"  {request}\n  → {best} ({share:.0%}), model {answer['model']} version {answer['version']}"
+        )
+
+    def watch(self, server: Server, style: str, start: int) -> dict[str, Any]:
+        """Ask for a window of pictures, then report drift."""
+        for number in range(WINDOW):
+            label = LABELS[number % len(LABELS)]
+            data = picture(label, UNSEEN + start + number, seed=SEED, style=style)  # type: ignore[arg-type]  # standard or shifted
+            server.ask("/predict/art_core5/image", data, "image/jpeg")
+        control.call(self.settings.socket, "ship", deadline=10.0)
+        document = run_monitoring(self.settings, "art_core5", lambda _line: None)
+        blamed = [name for name, row in document["features"].items() if row["drift"]]
+        told = f"drift in {', '.join(blamed)}" if document["drift"] else document["status"]
+        self.say(f"  {WINDOW} {style} pictures asked → {told}")
+        for reason in document["reasons"][:3]:
+            self.say(f"    {reason}")
+        return document
+
+    def promote(self, server: Server, outcome: dict[str, Any]) -> bool:
+        """Promote the challenger as the gate says, or over it with a reason; True when something was promoted."""
+        if outcome["version"] == outcome["champion"]:
+            self.say("  There is nothing to promote: the challenger is the champion.")
+            return False
+        problem = problems.get(self.settings, "art_core5")
+        database, registry = opened(self.settings)
+        champion = registry.alias(problem.model, "champion")
+        verdict = verdict_of(database, problem.name, outcome["version"], champion)
+        agreed = verdict is not None and verdict["decision"] == "promote"
+        self.say(f"  gate: {outcome['decision']}. {outcome['summary']}")
+        if not agreed:
+            self.say("  An operator overrides it, with a reason that stays in the change table.")
+        promotion.promote(
+            database,
+            registry,
+            problem.model,
+            outcome["version"],
+            expected=champion,
+            actor=ACTOR,
+            reason="the gate said promote" if agreed else "to show an override in the demonstration",
+            verdict=verdict,
+            override=not agreed,
+            now=datetime.now(UTC),
+        )
+        self._served(server, problem.name, problem.model, outcome["version"])
+        return True
+
+    def rollback(self, server: Server) -> None:
+        """Go back to the champion before."""
+        problem = problems.get(self.settings, "art_core5")
+        database, registry = opened(self.settings)
+        change = promotion.rollback(
+            database,
+            registry,
+            problem.model,
+            actor=ACTOR,
+            reason="to show a rollback in the demonstration",
+            now=datetime.now(UTC),
+        )
+        if change.target is not None:
+            self._served(server, problem.name, problem.model, change.target)
+
+    def _served(self, server: Server, problem: str, model: str, version: int) -> None:
+        notes.write_uri(self.settings, problem, model, version)
+        started = time.monotonic()
+        self.tell_server()
+        server.wait_for(problem, version)
+        self.say(f"  → version {version} is champion and served {time.monotonic() - started:.1f} s later")
+
+
+def tell(story: Story, server_for: Callable[[], Any]) -> Server:
+    """The whole story; ``server_for`` starts the server when the first champion exists."""
+    story.chapter("Pictures")
+    story.paint(FIRST)
+    story.chapter("art_core5: pictures → features → dataset → candidates → champion")
+    first = story.train("art_core5", "demo")
+    story.chapter("Serve it: an agent and two gunicorn workers")
+    server: Server = server_for()
+    waited = server.wait_for("art_core5", first["champion"])
+    story.say(f"  ready after {waited:.1f} s at {server.url}")
+    story.predict_row(server)
+    story.chapter("art: the same pictures with the rich features")
+    second = story.train("art", "demo")
+    story.tell_server()
+    server.wait_for("art", second["champion"])
+    story.predict_picture(server)
+    story.chapter("Drift: what is asked against what was learned from")
+    story.watch(server, "standard", 0)
+    story.watch(server, "shifted", 1000)
+    story.chapter("Retraining with more pictures: a challenger and the gate")
+    story.paint(MORE, FIRST)
+    outcome = story.train("art_core5", "demo")
+    story.chapter("Promotion")
+    if story.promote(server, outcome):
+        story.predict_row(server)
+        story.chapter("Rollback")
+        story.rollback(server)
+        story.predict_row(server)
+    return server

@@ -1,0 +1,35 @@
+"""``artpulse serve``: the parent of the agent and the API."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from artpulse_core import settings as settings_module
+from artpulse_core.errors import ArtPulseError
+from artpulse_core.keys import new_key
+
+
+@click.command()
+@click.option("--port", type=int, help="Port of the API. Default: PORT, else 8000.")
+@click.option("--workers", type=int, help="Request workers. Default: ARTPULSE_WORKERS, else 2.")
+@click.option(
+    "--new-key", "with_key", is_flag=True, help="Make one operate key, print it once, and require keys."
+)
+def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
+    """Start the agent and the API and keep them running until SIGTERM or Ctrl-C."""
+    from artpulse_core.agent import supervisor
+
+    try:
+        settings = settings_module.load(port=port, workers=workers)
+        if with_key:
+            key, entry = new_key()
+            click.echo(f"operate key (shown once): {key}")
+            settings = settings_module.load(
+                port=port, workers=workers, control_api_keys=",".join([*settings.secrets()["operate"], entry])
+            )
+        sys.exit(supervisor.serve(settings))
+    except ArtPulseError as error:
+        click.echo(f"artpulse: {error.message}", err=True)
+        sys.exit(error.exit_code)
