@@ -14,6 +14,7 @@ from artpulse_assets.pipeline import ingest, watch
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problems import Problem
 
+
 class Window(dg.Config):
     """How far back the drift report looks."""
 

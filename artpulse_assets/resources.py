@@ -105,7 +105,7 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
         "experiment_name": settings.mlflow_experiment_name,
         "mlflow_tracking_uri": settings.tracking_uri,
     }
-    yield from mlflow_tracking.resource_fn(context.replace_config(config))
+    yield from mlflow_tracking.resource_fn(context.replace_config(config))  # type: ignore[call-arg]  # declared too narrowly upstream
 
 
 @event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})

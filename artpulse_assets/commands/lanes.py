@@ -43,7 +43,9 @@ def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> di
 
 def run_monitoring(settings: Settings, problem: str, say: Say, rows: int) -> dict[str, Any]:
     """Run the monitoring job on the newest ``rows`` answers; its drift report. Raises ``RunFailed``."""
-    result = run_job(monitor_name(problem), settings, say, config={f"{problem}__drift_report": {"rows": rows}})
+    result = run_job(
+        monitor_name(problem), settings, say, config={f"{problem}__drift_report": {"rows": rows}}
+    )
     document: dict[str, Any] = result.output_for_node(f"{problem}__drift_report")
     return document
 

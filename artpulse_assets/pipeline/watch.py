@@ -40,7 +40,9 @@ def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np
     matrix = np.array(rows, dtype=np.float64).reshape(len(usable), len(manifest.feature_names))
     found = {name: matrix[:, place] for place, name in enumerate(manifest.feature_names)}
     labels = np.asarray(bundle.contract.target.labels)
-    found["label"] = labels[Predictor(bundle).predict(matrix).predictions] if usable else np.array([], dtype=str)
+    found["label"] = (
+        labels[Predictor(bundle).predict(matrix).predictions] if usable else np.array([], dtype=str)
+    )
     return found
 
 

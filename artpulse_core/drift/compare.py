@@ -215,7 +215,7 @@ def _enter(found: dict[str, dict[str, Any]], names: tuple[str, ...], family: _Fa
               float(outcome.statistic[i]), limit)  # fmt: skip
 
 
-def _keep(  # noqa: PLR0917 - one row of a table
+def _keep(
     entry: dict[str, Any], kind: str, p: float, tested: float, effect: float, statistic: float, limit: float
 ) -> None:
     """Add one test to a feature's entry and let the strongest one speak for it."""
