@@ -11,7 +11,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from artpulse_core.features.colour import Lab
+from artpulse_core.features.colour import Lab, points
 
 _LEVELS = 4
 _QUALITIES = (10, 40, 75)
@@ -61,7 +61,7 @@ def _scales(name: str, plane: np.ndarray) -> dict[str, float]:
         variance = float(energy.mean(dtype=np.float64))
         out[f"detail_{name}{level}"] = float(np.log(variance**0.5 + 1e-2))
         out[f"detail_{name}{level}_kurt"] = float(np.log1p(fourth / variance**2)) if variance > 1e-4 else 0.0
-        for point, value in zip((50, 75, 95), np.percentile(energy, (50, 75, 95)), strict=True):
+        for point, value in zip((50, 75, 95), points(energy, (50, 75, 95)), strict=True):
             out[f"detail_{name}{level}_p{point}"] = float(np.log(max(float(value), 0.0) ** 0.5 + 0.05))
         current = halve(current)
     return out
@@ -76,8 +76,8 @@ def _blocks(light: np.ndarray, size: int = 8) -> dict[str, float]:
         cut = light[: height * size, : width * size].reshape(height, size, width, size)
         mean = cut.mean(axis=(1, 3))
         blocks = np.sqrt(np.maximum((cut * cut).mean(axis=(1, 3)) - mean * mean, 0)).ravel()
-    points = (10, 25, 50, 75, 90)
-    out = {f"block_p{p}": float(np.log1p(v)) for p, v in zip(points, np.percentile(blocks, points), strict=True)}
+    wanted = (10, 25, 50, 75, 90)
+    out = {f"block_p{p}": float(np.log1p(v)) for p, v in zip(wanted, points(blocks, wanted), strict=True)}
     out["block_quiet"] = float((blocks < 1.5).mean())
     return out
 
@@ -96,7 +96,7 @@ def _quiet_and_busy(light: np.ndarray) -> dict[str, float]:
             cut = fine[: height * size, : width * size].reshape(height, size, width, size)
             blocks = cut.mean(axis=(1, 3)).ravel()
         blocks = np.log(blocks + 0.05)
-        for point, value in zip((10, 50, 90), np.percentile(blocks, (10, 50, 90)), strict=True):
+        for point, value in zip((10, 50, 90), points(blocks, (10, 50, 90)), strict=True):
             out[f"busy{level}_p{point}"] = float(value)
         out[f"busy{level}_std"] = float(blocks.std())
         current = halve(current)
@@ -116,18 +116,24 @@ def _steps(grey: np.ndarray, lab: Lab) -> dict[str, float]:
     size = np.zeros((1, 1), dtype=np.float32)
     colour = np.zeros((1, 1), dtype=np.float32)
     if min(grey.shape) > 1:
-        size = np.hypot(np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1])
+        size = _length(np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1])
         across = [np.diff(plane, axis=1)[:-1] for plane in lab[1:]]
         down = [np.diff(plane, axis=0)[:, :-1] for plane in lab[1:]]
-        colour = np.hypot(*across) + np.hypot(*down)
+        colour = _length(*across) + _length(*down)
     place = np.clip((np.log2(size + np.float32(1 / 512)) + 9) * np.float32(8 / 9), 0, 7).astype(np.int8)
     shares = np.bincount(place.ravel(), minlength=8) / place.size
     out = {f"step_{i}": float(value) ** 0.5 for i, value in enumerate(shares)}
     for name, limit in (("4", 0.004), ("12", 0.012), ("30", 0.030)):
         out[f"step_flat{name}"] = float((size < limit).mean())
-    points = (50, 75, 90, 97)
-    out |= {f"step_colour_p{p}": float(np.log(v + 0.2)) for p, v in zip(points, np.percentile(colour, points), strict=True)}
+    wanted = (50, 75, 90, 97)
+    out |= {f"step_colour_p{p}": float(np.log(v + 0.2)) for p, v in zip(wanted, points(colour, wanted), strict=True)}
     return out
+
+
+def _length(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """What ``np.hypot`` gives, five times faster: nothing here is near overflow."""
+    length: np.ndarray = np.sqrt(first * first + second * second)
+    return length
 
 
 def _repetition(lab: Lab) -> dict[str, float]:
