@@ -69,7 +69,10 @@ def main() -> None:
                 result = FeatureCache(cache, features.get(name)).extract_files(root, entries)
                 seconds.append(time.perf_counter() - start)
             ratio = seconds[0] / seconds[1]
-            print(f"{name:6} {len(entries)} files: {seconds[0]:.2f} s, unchanged {seconds[1]:.3f} s, {ratio:.0f} × faster, {result.computed} computed")
+            print(
+                f"{name:6} {len(entries)} files: {seconds[0]:.2f} s; unchanged {seconds[1]:.3f} s,"
+                f" {ratio:.0f} × faster, {result.computed} computed"
+            )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The tests: core, assets and api mirror the packages."""

@@ -1,7 +1,7 @@
 """A folder of synthetic pictures that says of itself that it is synthetic.
 
-Belongs here: seeds, artists, file names, ``manifest.csv`` and ``SOURCE.json``. Does not belong here: how a picture
-is painted (``artpulse_core.data.painting``).
+Belongs here: seeds, artists, file names, ``manifest.csv`` and ``SOURCE.json``. Does not belong here: how a
+picture is painted (``artpulse_core.data.painting``).
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def generate(
 ) -> Generated:
     """Paint pictures ``start`` … ``start + per_label - 1`` of each label into ``root/<label>/``.
 
-    Each is decided by (seed, label, number) alone, so a later call with another ``start`` adds to a folder without
-    touching what is there. Every five pictures are by another invented artist, the group in ``manifest.csv``.
-    Raises ``DataError`` for an unknown label or style, a number below one, or a folder that holds other pictures.
+    Each is decided by (seed, label, number) alone, so a later call with another ``start`` adds to a folder
+    without touching what is there. Every five pictures are by another invented artist, the group in
+    ``manifest.csv``. Raises ``DataError`` for an unknown label or style, a number below one, or a folder that
+    holds other pictures.
     """
     _judge(root, per_label, start, labels, style)
     note = {"synthetic": True, "generator": GENERATOR, "seed": seed, "style": style}
@@ -79,7 +80,9 @@ def picture(label: str, number: int, *, seed: int, style: Style = "standard") ->
 def _judge(root: Path, per_label: int, start: int, labels: tuple[str, ...], style: str) -> None:
     unknown = [label for label in labels if label not in LABELS]
     if unknown or not labels:
-        raise DataError(f"Pictures can be generated for {', '.join(LABELS)}; not for {', '.join(unknown) or 'nothing'}.")
+        raise DataError(
+            f"Pictures can be generated for {', '.join(LABELS)}; not for {', '.join(unknown) or 'nothing'}."
+        )
     if style not in ("standard", "shifted"):
         raise DataError(f"There is no style {style!r}; use standard or shifted.")
     if per_label < 1 or start < 0:
@@ -97,9 +100,13 @@ def _claim(root: Path, note: dict[str, Any]) -> None:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read as JSON; generate into another folder.") from error
         if found != note:
-            raise DataError(f"{root} holds pictures made with other options ({path.name}); use another folder.")
+            raise DataError(
+                f"{root} holds pictures made with other options ({path.name}); use another folder."
+            )
     elif root.is_dir() and any(not item.name.startswith(".") for item in root.iterdir()):
-        raise DataError(f"{root} holds files that were not generated; synthetic pictures are not mixed with them.")
+        raise DataError(
+            f"{root} holds files that were not generated; synthetic pictures are not mixed with them."
+        )
     else:
         write_whole(path, json.dumps(note, indent=2).encode() + b"\n")
 

@@ -1,7 +1,7 @@
 """The colour blocks of ``rich``: how light, how colourful, which hues, how many.
 
-Belongs here: numbers that stay the same when the pixels are shuffled. Does not belong here: anything that looks at
-neighbours (``texture``) or at places (``layout``).
+Belongs here: numbers that stay the same when the pixels are shuffled. Does not belong here: anything that
+looks at neighbours (``texture``) or at places (``layout``).
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def entropy(shares: np.ndarray) -> float:
 
 
 def points(values: np.ndarray, wanted: Sequence[float]) -> np.ndarray:
-    """Percentiles with linear interpolation; by a full sort, which is nine times faster here than np.percentile."""
+    """Percentiles with linear interpolation; by a full sort, which is nine times faster here than
+    np.percentile.
+    """
     ordered = np.sort(values, axis=None)
     place = np.asarray(wanted, dtype=np.float64) * ((ordered.size - 1) / 100)
     below = np.floor(place).astype(np.int64)
@@ -146,7 +148,8 @@ def _hue(
 def _lab_cube(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, float]:
     """A coarse 2 × 3 × 3 histogram of Lab, with grey (within one of zero) in the middle of the colour axes.
 
-    4 × 5 × 5 cells were tried and lose 0.02 macro-F1 on other artists: rare cells become noise once standardised.
+    4 × 5 × 5 cells were tried and lose 0.02 macro-F1 on other artists: rare cells become noise once
+    standardised.
     """
     place = (light >= 50).astype(np.int8) * np.int8(9) + np.int8(4)
     for plane, step in ((a, 3), (b, 1)):
@@ -162,10 +165,7 @@ def _tail(a: np.ndarray, b: np.ndarray, chroma: np.ndarray) -> dict[str, float]:
     x, y = float(a.sum()), float(b.sum())
     length = max(float(np.hypot(x, y)), 1e-6)
     across = np.abs(a * np.float32(y / length) - b * np.float32(x / length))
-    out |= {
-        f"tail_across{i}": float(np.log1p(value))
-        for i, value in enumerate(points(across, (50, 90, 99)))
-    }
+    out |= {f"tail_across{i}": float(np.log1p(value)) for i, value in enumerate(points(across, (50, 90, 99)))}
     # Eigenvalues of the 2 × 2 covariance of a and b, in closed form.
     first, second = a - a.mean(), b - b.mean()
     xx, yy = float((first * first).mean(dtype=np.float64)), float((second * second).mean(dtype=np.float64))

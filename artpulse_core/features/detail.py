@@ -1,7 +1,7 @@
 """The detail blocks of ``rich``: how much happens at each scale, in lightness and in colour.
 
-Belongs here: what is lost by halving, wavelet magnitudes, small steps between neighbours, repetition. Does not belong
-here: directions, local patterns and frequencies (``texture``).
+Belongs here: what is lost by halving, wavelet magnitudes, small steps between neighbours, repetition. Does
+not belong here: directions, local patterns and frequencies (``texture``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ _QUALITIES = (10, 40, 75)
 
 
 def detail_block(pixels: np.ndarray, lab: Lab, grey: np.ndarray) -> dict[str, float]:
-    """All detail numbers of uint8 pixels, their Lab planes and float32 ``grey`` in [0, 1]; any size from 1 × 1."""
+    """All detail numbers of uint8 pixels, their Lab planes and float32 ``grey`` in [0, 1]; any size from 1 ×
+    1.
+    """
     out: dict[str, float] = {}
     for name, plane in zip("lab", lab, strict=True):
         out |= _scales(name, plane)
@@ -112,7 +114,9 @@ def _blur(plane: np.ndarray) -> np.ndarray:
 
 
 def _steps(grey: np.ndarray, lab: Lab) -> dict[str, float]:
-    """Histogram of the size of steps in brightness (each bin doubles), flat shares, percentiles of colour steps."""
+    """Histogram of the size of steps in brightness (each bin doubles), flat shares, percentiles of colour
+    steps.
+    """
     size = np.zeros((1, 1), dtype=np.float32)
     colour = np.zeros((1, 1), dtype=np.float32)
     if min(grey.shape) > 1:
@@ -126,7 +130,10 @@ def _steps(grey: np.ndarray, lab: Lab) -> dict[str, float]:
     for name, limit in (("4", 0.004), ("12", 0.012), ("30", 0.030)):
         out[f"step_flat{name}"] = float((size < limit).mean())
     wanted = (50, 75, 90, 97)
-    out |= {f"step_colour_p{p}": float(np.log(v + 0.2)) for p, v in zip(wanted, points(colour, wanted), strict=True)}
+    out |= {
+        f"step_colour_p{p}": float(np.log(v + 0.2))
+        for p, v in zip(wanted, points(colour, wanted), strict=True)
+    }
     return out
 
 
@@ -152,7 +159,9 @@ def _repetition(lab: Lab) -> dict[str, float]:
 
 
 def _jpeg_sizes(pixels: np.ndarray) -> dict[str, float]:
-    """Logarithm of the bits a pixel of the working picture saved at fixed qualities: how much there is to say."""
+    """Logarithm of the bits a pixel of the working picture saved at fixed qualities: how much there is to
+    say.
+    """
     image = Image.fromarray(pixels)
     out: dict[str, float] = {}
     for quality in _QUALITIES:

@@ -72,7 +72,9 @@ def _border(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, float]
 
 
 def _symmetry(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """Correlation of L with itself mirrored left-right, top-bottom and turned; mean colour distance when mirrored."""
+    """Correlation of L with itself mirrored left-right, top-bottom and turned; mean colour distance when
+    mirrored.
+    """
     centred = light - light.mean()
     power = float((centred * centred).sum(dtype=np.float64)) + 1e-3 * centred.size
     out = {}

@@ -1,9 +1,8 @@
 """``rich``: about 370 explainable numbers of colour, texture, detail and layout; no weights.
 
-Belongs here: putting the blocks together. Does not belong here: the blocks (``colour``, ``texture``, ``detail``,
-``layout``).
-Nothing here reads file size, source dimensions, EXIF or source JPEG quality: they tell where a picture comes
-from, not what it shows.
+Belongs here: putting the blocks together. Does not belong here: the blocks (``colour``, ``texture``,
+``detail``, ``layout``). Nothing here reads file size, source dimensions, EXIF or source JPEG quality: they
+tell where a picture comes from, not what it shows.
 """
 
 from __future__ import annotations

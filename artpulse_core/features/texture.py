@@ -18,7 +18,9 @@ _BANDS, _ANGLES = 6, 4
 
 
 def texture_block(pixels: np.ndarray, lab: Lab, grey: np.ndarray) -> dict[str, float]:
-    """All texture numbers of uint8 pixels, their Lab planes and float32 ``grey`` in [0, 1]; any size from 1 × 1."""
+    """All texture numbers of uint8 pixels, their Lab planes and float32 ``grey`` in [0, 1]; any size from 1 ×
+    1.
+    """
     out = _gradients(grey)
     half = halve(grey)
     planes = [(f"{radius}", grey, radius) for radius in (1, 2, 3)]
@@ -98,7 +100,9 @@ def _patterns(grey: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _masks() -> tuple[np.ndarray, np.ndarray]:
-    """Which ring and which sector each frequency of the half plane belongs to; unused ones get the last index."""
+    """Which ring and which sector each frequency of the half plane belongs to; unused ones get the last
+    index.
+    """
     down = np.fft.fftfreq(_SPECTRUM)[:, None]
     across = np.fft.rfftfreq(_SPECTRUM)[None, :]
     radius = np.hypot(down, across)
@@ -113,7 +117,9 @@ _CELL_SIZE = np.maximum(np.bincount(_CELL, minlength=_BANDS * _ANGLES + 1), 1)
 
 
 def _spectrum(pixels: np.ndarray) -> dict[str, float]:
-    """Oriented band energies, their sum over directions, and the slope of the spectrum (128 × 128, Hann window)."""
+    """Oriented band energies, their sum over directions, and the slope of the spectrum (128 × 128, Hann
+    window).
+    """
     from scipy import fft
 
     square = Image.fromarray(pixels).convert("L").resize((_SPECTRUM, _SPECTRUM), Resampling.BILINEAR)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import artpulse_core.features.cache as cache_module
-from artpulse_core.data.images import scan
+from artpulse_core.data.images import read, scan
 from artpulse_core.features import get, vector
 from artpulse_core.features.batches import MERGE_ABOVE, write_batch
 from artpulse_core.features.cache import Extracted, FeatureCache
@@ -50,7 +50,9 @@ def same(first: Extracted, second: Extracted) -> bool:
 
 
 @pytest.mark.smoke
-def test_a_pass_gives_the_numbers_that_the_api_gives_and_names_what_is_refused(tmp_path: Path, root: Path) -> None:
+def test_a_pass_gives_the_numbers_that_the_api_gives_and_names_what_is_refused(
+    tmp_path: Path, root: Path
+) -> None:
     result = run(tmp_path, root)
     expected = np.stack([vector((root / path).read_bytes(), get("core5")) for path in result.paths])
     assert np.array_equal(result.matrix, expected)
@@ -61,7 +63,9 @@ def test_a_pass_gives_the_numbers_that_the_api_gives_and_names_what_is_refused(t
 
 
 @pytest.mark.smoke
-def test_an_unchanged_file_is_not_even_opened(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_not_even_opened(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = run(tmp_path, root)
 
     def opened(path: Path) -> bytes:
@@ -95,18 +99,26 @@ def test_a_file_of_the_same_size_and_time_with_other_bytes_is_noticed(tmp_path: 
     assert run(tmp_path, root).computed == 1
 
 
-def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_refused_unread(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (root / "a" / "huge.jpg").open("wb") as handle:
         handle.truncate(20 * 1024**3)
     read_paths: list[str] = []
-    true_read = cache_module.read
-    monkeypatch.setattr(cache_module, "read", lambda path: read_paths.append(path.name) or true_read(path))
+
+    def noted(path: Path) -> bytes:
+        read_paths.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(cache_module, "read", noted)
     result = run(tmp_path, root)
     assert ("a/huge.jpg", "file_too_large") in [row[:2] for row in result.refused]
     assert "huge.jpg" not in read_paths
 
 
-def test_feature_sets_and_versions_do_not_mix(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feature_sets_and_versions_do_not_mix(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(tmp_path, root)
     joined = run(tmp_path, root, "core5+rich")
     assert joined.computed == 8
@@ -117,7 +129,9 @@ def test_feature_sets_and_versions_do_not_mix(tmp_path: Path, root: Path, monkey
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "another name"])
 @pytest.mark.parametrize("store", ["stamps", "core5"])
-def test_a_damaged_cache_file_is_recomputed_and_never_believed(tmp_path: Path, root: Path, store: str, damage: str) -> None:
+def test_a_damaged_cache_file_is_recomputed_and_never_believed(
+    tmp_path: Path, root: Path, store: str, damage: str
+) -> None:
     first = run(tmp_path, root)
     (batch,) = (path for path in (tmp_path / "cache").glob("*/*.npz") if path.parent.name.startswith(store))
     data = bytearray(batch.read_bytes())
@@ -137,7 +151,9 @@ def test_a_damaged_cache_file_is_recomputed_and_never_believed(tmp_path: Path, r
 def test_a_sound_batch_of_another_shape_is_dropped(tmp_path: Path, root: Path) -> None:
     first = run(tmp_path, root)
     folder = next(path for path in (tmp_path / "cache").iterdir() if path.name.startswith("core5"))
-    odd = write_batch(folder, {"digests": np.zeros((1, 32), np.uint8), "matrix": np.zeros((1, 2)), "dhash": np.zeros(1)})
+    odd = write_batch(
+        folder, {"digests": np.zeros((1, 32), np.uint8), "matrix": np.zeros((1, 2)), "dhash": np.zeros(1)}
+    )
     assert same(first, run(tmp_path, root))
     assert not odd.exists()
 
@@ -162,7 +178,9 @@ def test_many_small_batches_are_merged_and_still_known(tmp_path: Path, root: Pat
 def test_workers_give_the_same_answer_and_progress_is_told(tmp_path: Path, root: Path) -> None:
     told: list[tuple[int, int]] = []
     cache = FeatureCache(tmp_path / "other", get("core5"))
-    result = cache.extract_files(root, scan(root).files, workers=2, on_progress=lambda done, total: told.append((done, total)))
+    result = cache.extract_files(
+        root, scan(root).files, workers=2, on_progress=lambda done, total: told.append((done, total))
+    )
     assert same(result, run(tmp_path, root))
     assert told == [(8, 8)]
 

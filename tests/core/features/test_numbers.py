@@ -53,14 +53,22 @@ def test_the_mean_hue_of_reds_on_both_sides_of_zero_is_red_and_not_cyan() -> Non
     assert min(hue, 1 - hue) < 0.02
 
 
-@pytest.mark.parametrize(("colour", "hue"), [((0, 255, 0), 1 / 3), ((0, 0, 255), 2 / 3), ((255, 255, 0), 1 / 6)])
+@pytest.mark.parametrize(
+    ("colour", "hue"), [((0, 255, 0), 1 / 3), ((0, 0, 255), 2 / 3), ((255, 255, 0), 1 / 6)]
+)
 def test_the_hue_of_a_pure_colour_is_its_angle(colour: tuple[int, int, int], hue: float) -> None:
     assert core5_of(colour)["hue_mean"] == pytest.approx(hue, abs=0.005)
 
 
 def test_a_grey_picture_has_the_grey_hue_no_saturation_and_no_edges() -> None:
     grey = core5_of((128, 128, 128))
-    assert grey == {"hue_mean": GREY_HUE, "sat_mean": 0.0, "val_mean": 128 / 255, "contrast": 0.0, "edges": 0.0}
+    assert grey == {
+        "hue_mean": GREY_HUE,
+        "sat_mean": 0.0,
+        "val_mean": 128 / 255,
+        "contrast": 0.0,
+        "edges": 0.0,
+    }
 
 
 def test_half_black_and_half_white_is_full_contrast() -> None:
@@ -84,7 +92,9 @@ def test_facts_of_the_five_fields_match_their_names() -> None:
         ((119, 119, 119), (50.03, 0.0, 0.0)),
     ],
 )
-def test_lab_agrees_with_published_values(colour: tuple[int, int, int], lab: tuple[float, float, float]) -> None:
+def test_lab_agrees_with_published_values(
+    colour: tuple[int, int, int], lab: tuple[float, float, float]
+) -> None:
     found = [float(plane[0, 0]) for plane in to_lab(np.array([[colour]], dtype=np.uint8))]
     assert found == pytest.approx(lab, abs=0.2)
 
@@ -132,7 +142,9 @@ def test_rich_gives_its_golden_numbers() -> None:
 
 
 sides = st.integers(16, 64)
-pictures = st.tuples(sides, sides).flatmap(lambda size: arrays.arrays(np.uint8, (*size, 3), fill=st.integers(0, 255)))
+pictures = st.tuples(sides, sides).flatmap(
+    lambda size: arrays.arrays(np.uint8, (*size, 3), fill=st.integers(0, 255))
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -188,7 +200,9 @@ def test_an_unknown_set_is_named_with_the_known_ones(name: str) -> None:
         get(name)
 
 
-def test_fingerprints_differ_between_sets_and_change_with_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprints_differ_between_sets_and_change_with_the_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     prints = {name: get(name).fingerprint for name in (*names(), "core5+rich", "rich+core5")}
     assert len(set(prints.values())) == 4
     assert all(len(value) == 64 for value in prints.values())
