@@ -1,4 +1,4 @@
-"""A folder of pictures: what is read, what is refused unread, what is passed over, and the document of the check."""
+"""A folder of pictures: what is read, refused unread or passed over, and the document of the check."""
 
 from __future__ import annotations
 
