@@ -27,6 +27,10 @@ class Outcome:
     effect: Floats
     statistic: Floats
 
+    def pick(self, places: NDArray[np.int64]) -> Outcome:
+        """The outcome at some features."""
+        return Outcome(self.p[places], self.effect[places], self.statistic[places])
+
 
 @dataclass(frozen=True)
 class Cells:
