@@ -122,7 +122,7 @@ def test_synthetic_pictures_are_never_mixed_with_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [{"labels": ("cubist",)}, {"per_label": 0}, {"start": -1}, {"style": "odd"}]
 )
-def test_impossible_wishes_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_impossible_wishes_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
     with pytest.raises(DataError):
         wishes: dict[str, Any] = {"per_label": 1, "seed": 0}
         generate(tmp_path / "x", **(wishes | options))
