@@ -98,9 +98,14 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
     from artpulse_core.control.registry import Registry
 
     settings = settings_module.load()
-    Registry(settings).experiment()  # made with this installation's artifact root before the plugin makes its own
-    config = {"experiment_name": settings.mlflow_experiment_name, "mlflow_tracking_uri": settings.tracking_uri}
-    yield from mlflow_tracking.resource_fn(context.replace_config(config))
+    Registry(
+        settings
+    ).experiment()  # made with this installation's artifact root before the plugin makes its own
+    config = {
+        "experiment_name": settings.mlflow_experiment_name,
+        "mlflow_tracking_uri": settings.tracking_uri,
+    }
+    yield from mlflow_tracking.resource_fn(context.replace_config(config))  # type: ignore[call-arg]  # declared too narrowly upstream
 
 
 @event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})

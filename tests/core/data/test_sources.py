@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,7 +124,8 @@ def test_synthetic_pictures_are_never_mixed_with_others(tmp_path: Path) -> None:
 )
 def test_impossible_wishes_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
     with pytest.raises(DataError):
-        generate(tmp_path / "x", **({"per_label": 1, "seed": 0} | options))
+        wishes: dict[str, Any] = {"per_label": 1, "seed": 0}
+        generate(tmp_path / "x", **(wishes | options))
     assert not (tmp_path / "x").exists()
 
 
