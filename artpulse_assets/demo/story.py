@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from artpulse_assets.commands.lanes import run_monitoring, run_training
-from artpulse_assets.demo.server import Server
+from artpulse_assets.demo.server import Server, ServerFailed
 from artpulse_core.commands.models import opened, verdict_of
 from artpulse_core.control import notes, promotion
 from artpulse_core.data import problems
@@ -21,6 +21,7 @@ from artpulse_core.data.generator import generate, picture
 from artpulse_core.data.painting import LABELS
 from artpulse_core.exchange import control
 from artpulse_core.settings import Settings
+from artpulse_core.store import events
 
 SEED = 5
 FIRST = 40  # pictures a label for the first training
@@ -52,11 +53,9 @@ class Story:
             f"  {made.written} pictures painted, {made.unchanged} were there already (synthetic, {len(LABELS)} labels)"
         )
 
-    def train(self, problem: str, trigger: str) -> dict[str, Any]:
+    def train(self, problem: str) -> dict[str, Any]:
         """Run the training job of a problem."""
-        outcome = run_training(self.settings, problem, self.say, trigger)
-        self.say(f"  → {outcome['sentence']}")
-        return outcome
+        return run_training(self.settings, problem, self.say, "demo")
 
     def tell_server(self) -> None:
         """Ask the agent to look at the registry now, as a promotion does."""
@@ -82,18 +81,29 @@ class Story:
 
     def watch(self, server: Server, style: str, start: int) -> dict[str, Any]:
         """Ask for a window of pictures, then report drift."""
+        before = events.count(opened(self.settings)[0], "art_core5")
         for number in range(WINDOW):
             label = LABELS[number % len(LABELS)]
             data = picture(label, UNSEEN + start + number, seed=SEED, style=style)  # type: ignore[arg-type]  # standard or shifted
             server.ask("/predict/art_core5/image", data, "image/jpeg")
-        control.call(self.settings.socket, "ship", deadline=10.0)
-        document = run_monitoring(self.settings, "art_core5", lambda _line: None)
+        self._wait_for_events(before + WINDOW)
+        document = run_monitoring(self.settings, "art_core5", lambda _line: None, WINDOW)
         blamed = [name for name, row in document["features"].items() if row["drift"]]
         told = f"drift in {', '.join(blamed)}" if document["drift"] else document["status"]
         self.say(f"  {WINDOW} {style} pictures asked → {told}")
         for reason in document["reasons"][:3]:
             self.say(f"    {reason}")
         return document
+
+    def _wait_for_events(self, wanted: int, seconds: float = 15.0) -> None:
+        database, _ = opened(self.settings)
+        until = time.monotonic() + seconds
+        while events.count(database, "art_core5") < wanted:
+            if time.monotonic() > until:
+                raise ServerFailed(
+                    f"The events of {WINDOW} requests did not reach the database within {seconds:.0f} s."
+                )
+            time.sleep(0.1)
 
     def promote(self, server: Server, outcome: dict[str, Any]) -> bool:
         """Promote the challenger as the gate says, or over it with a reason; True when something was promoted."""
@@ -146,32 +156,32 @@ class Story:
         self.say(f"  → version {version} is champion and served {time.monotonic() - started:.1f} s later")
 
 
-def tell(story: Story, server_for: Callable[[], Any]) -> Server:
+def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     """The whole story; ``server_for`` starts the server when the first champion exists."""
     story.chapter("Pictures")
     story.paint(FIRST)
     story.chapter("art_core5: pictures → features → dataset → candidates → champion")
-    first = story.train("art_core5", "demo")
+    first = story.train("art_core5")
     story.chapter("Serve it: an agent and two gunicorn workers")
-    server: Server = server_for()
+    server = server_for()
     waited = server.wait_for("art_core5", first["champion"])
     story.say(f"  ready after {waited:.1f} s at {server.url}")
     story.predict_row(server)
-    story.chapter("art: the same pictures with the rich features")
-    second = story.train("art", "demo")
-    story.tell_server()
-    server.wait_for("art", second["champion"])
-    story.predict_picture(server)
     story.chapter("Drift: what is asked against what was learned from")
     story.watch(server, "standard", 0)
     story.watch(server, "shifted", 1000)
     story.chapter("Retraining with more pictures: a challenger and the gate")
     story.paint(MORE, FIRST)
-    outcome = story.train("art_core5", "demo")
+    outcome = story.train("art_core5")
     story.chapter("Promotion")
     if story.promote(server, outcome):
         story.predict_row(server)
         story.chapter("Rollback")
         story.rollback(server)
         story.predict_row(server)
+    story.chapter("art: the same pictures, asked as pictures")
+    second = story.train("art")
+    story.tell_server()
+    server.wait_for("art", second["champion"])
+    story.predict_picture(server)
     return server

@@ -19,6 +19,7 @@ from artpulse_core.data.problems import Problem
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.gates import statistics
 from artpulse_core.model.bundle import Bundle, json_bytes
+from artpulse_core.model.predictor import Predictor
 
 VERSION = "1"
 WINDOW = 1000
@@ -27,20 +28,21 @@ SEED = 11
 HISTORY = 500
 
 
-def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]], version: int) -> dict[str, np.ndarray]:
-    """Events as columns: each feature of the bundle, and ``label``, the champion's own answers.
+def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Events as columns: each feature of the bundle, and ``label``, what the champion says of them.
 
-    Events without features, or of another feature fingerprint, are left out. A label of another model version is
-    missing: its mix says nothing about this one.
+    The label is computed again, because another version may have answered: only the champion's own mix can be
+    compared with its reference. Events without features, or of another feature fingerprint, are left out.
     """
     manifest = bundle.manifest
     usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
-    found = {
-        name: np.array([float(event["features"][name]) for event in usable])
-        for name in manifest.feature_names
-    }
-    if usable and all(event["version"] == version for event in usable):
-        found["label"] = np.array([str(event["output"]["label"]) for event in usable])
+    rows = [[float(event["features"][name]) for name in manifest.feature_names] for event in usable]
+    matrix = np.array(rows, dtype=np.float64).reshape(len(usable), len(manifest.feature_names))
+    found = {name: matrix[:, place] for place, name in enumerate(manifest.feature_names)}
+    labels = np.asarray(bundle.contract.target.labels)
+    found["label"] = (
+        labels[Predictor(bundle).predict(matrix).predictions] if usable else np.array([], dtype=str)
+    )
     return found
 
 
@@ -58,7 +60,7 @@ def drift_document(
     one episode asks for one retraining.
     """
     profile = drift.Profile.load(bundle.profile_path)
-    current = columns(bundle, events, version)
+    current = columns(bundle, events)
     found = drift.compare(profile, current).to_dict()
     stamp = now.isoformat(timespec="seconds")
     episode = None
@@ -98,7 +100,7 @@ def drift_pictures(
         "drift_overview": plots.drift_overview(document["features"], f"Drift of {document['problem']}")
     }
     profile = drift.Profile.load(bundle.profile_path)
-    current = columns(bundle, events, document["version"])
+    current = columns(bundle, events)
     blamed = [
         name
         for name, row in document["features"].items()

@@ -173,7 +173,13 @@ def test_the_long_side_is_met_and_nothing_is_enlarged() -> None:
 
 def test_the_header_tells_format_size_and_mode() -> None:
     header = inspect(save(picture(70, 50, "CMYK"), "JPEG"))
-    assert (header.format, header.width, header.height, header.mode, header.frames) == ("JPEG", 70, 50, "CMYK", 1)
+    assert (header.format, header.width, header.height, header.mode, header.frames) == (
+        "JPEG",
+        70,
+        50,
+        "CMYK",
+        1,
+    )
 
 
 def test_threads_get_the_same_pixels_and_leave_the_warning_filters_alone() -> None:
