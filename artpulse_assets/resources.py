@@ -95,19 +95,17 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
     """dagster-mlflow's resource, imported when a run starts: it brings MLflow, 1.5 CPU seconds, with it."""
     from dagster_mlflow import mlflow_tracking
 
-    settings = settings_module.load()
-    configured = mlflow_tracking.configured(
-        {"experiment_name": settings.mlflow_experiment_name, "mlflow_tracking_uri": settings.tracking_uri}
-    )
     from artpulse_core.control.registry import Registry
 
+    settings = settings_module.load()
     Registry(
         settings
     ).experiment()  # made with this installation's artifact root before the plugin makes its own
-    with dg.build_resources(
-        {"mlflow": configured}, instance=context.instance, dagster_run=context.dagster_run
-    ) as made:
-        yield made.mlflow
+    config = {
+        "experiment_name": settings.mlflow_experiment_name,
+        "mlflow_tracking_uri": settings.tracking_uri,
+    }
+    yield from mlflow_tracking.resource_fn(context.replace_config(config))
 
 
 @event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from artpulse_core.errors import ArtPulseError
+from artpulse_core.exchange.release import read_workers
 from artpulse_core.keys import new_key
 from artpulse_core.settings import Settings
 
@@ -42,6 +43,8 @@ class Server:
     key: str
     process: subprocess.Popen[bytes]
     log: Path
+    run: Path
+    workers: int
 
     def ask(self, path: str, body: Any = None, content_type: str = "application/json") -> dict[str, Any]:
         """GET ``path``, or POST ``body`` (JSON, or bytes of ``content_type``); raises ``ServerFailed``."""
@@ -62,18 +65,15 @@ class Server:
         return document
 
     def wait_for(self, problem: str, version: int, seconds: float = READY_SECONDS) -> float:
-        """Wait until the server answers for ``problem`` with ``version``; returns how long it took."""
+        """Wait until every worker answers for ``problem`` with ``version``; returns how long it took."""
         started = time.monotonic()
         while time.monotonic() - started < seconds:
             if self.process.poll() is not None:
                 raise ServerFailed(f"The server stopped with code {self.process.returncode}; see {self.log}.")
-            try:
-                served = {item["problem"]: item["version"] for item in self.ask("/models")["models"]}
-            except ServerFailed:
-                served = {}
-            if served.get(problem) == version:
+            served = [worker.problems.get(problem, {}).get("version") for worker in read_workers(self.run)]
+            if served == [version] * self.workers:
                 return time.monotonic() - started
-            time.sleep(0.1)
+            time.sleep(0.05)
         raise ServerFailed(
             f"{problem} version {version} was not served within {seconds:.0f} s; see {self.log}."
         )
@@ -119,7 +119,7 @@ def running(settings: Settings) -> Iterator[Server]:
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        yield Server(f"http://127.0.0.1:{port}", key, process, log)
+        yield Server(f"http://127.0.0.1:{port}", key, process, log, settings.run, settings.workers)
     finally:
         stop(process)
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from artpulse_assets.commands.lanes import run_monitoring, run_training
-from artpulse_assets.demo.server import Server
+from artpulse_assets.demo.server import Server, ServerFailed
 from artpulse_core.commands.models import opened, verdict_of
 from artpulse_core.control import notes, promotion
 from artpulse_core.data import problems
@@ -21,6 +21,7 @@ from artpulse_core.data.generator import generate, picture
 from artpulse_core.data.painting import LABELS
 from artpulse_core.exchange import control
 from artpulse_core.settings import Settings
+from artpulse_core.store import events
 
 SEED = 5
 FIRST = 40  # pictures a label for the first training
@@ -82,11 +83,12 @@ class Story:
 
     def watch(self, server: Server, style: str, start: int) -> dict[str, Any]:
         """Ask for a window of pictures, then report drift."""
+        before = events.count(opened(self.settings)[0], "art_core5")
         for number in range(WINDOW):
             label = LABELS[number % len(LABELS)]
             data = picture(label, UNSEEN + start + number, seed=SEED, style=style)  # type: ignore[arg-type]  # standard or shifted
             server.ask("/predict/art_core5/image", data, "image/jpeg")
-        control.call(self.settings.socket, "ship", deadline=10.0)
+        self._wait_for_events(before + WINDOW)
         document = run_monitoring(self.settings, "art_core5", lambda _line: None)
         blamed = [name for name, row in document["features"].items() if row["drift"]]
         told = f"drift in {', '.join(blamed)}" if document["drift"] else document["status"]
@@ -94,6 +96,16 @@ class Story:
         for reason in document["reasons"][:3]:
             self.say(f"    {reason}")
         return document
+
+    def _wait_for_events(self, wanted: int, seconds: float = 15.0) -> None:
+        database, _ = opened(self.settings)
+        until = time.monotonic() + seconds
+        while events.count(database, "art_core5") < wanted:
+            if time.monotonic() > until:
+                raise ServerFailed(
+                    f"The events of {WINDOW} requests did not reach the database within {seconds:.0f} s."
+                )
+            time.sleep(0.1)
 
     def promote(self, server: Server, outcome: dict[str, Any]) -> bool:
         """Promote the challenger as the gate says, or over it with a reason; True when something was promoted."""

@@ -136,7 +136,8 @@ def challenge(
     )
     if known is None:
         tracking.log_chosen(runs[chosen.algorithm], document)
-    _report(database, problem, version, champion, packed.digest, test.digest, verdict, now)
+    if version != champion:
+        _report(database, problem, version, champion, packed.digest, test.digest, verdict, now)
     loaded = bundle.load(packed.folder)
     drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
     card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")

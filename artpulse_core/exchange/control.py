@@ -26,7 +26,7 @@ def call(socket: Path, op: str, *, deadline: float = 2.0, **fields: Any) -> dict
     ``FeedbackRefused``, ``ChangeConflict`` or ``ChangeRefused`` as the agent says. A label the model does not
     have carries an issue at ``/label``.
     """
-    request = orjson.dumps({"op": op, **fields}) + b"\n"
+    request = orjson.dumps({"op": op, "deadline": deadline, **fields}) + b"\n"
     try:
         line = _exchange(socket, request, time.monotonic() + deadline)
     except OSError as error:

@@ -1,0 +1,137 @@
+"""The parent of ``artpulse serve``: keeps the agent and gunicorn running, and answers probes.
+
+Belongs here: the order of starting and stopping. The agent stops last, so that it ships the last events. Nothing
+of the API is imported: gunicorn is a command.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import orjson
+
+from artpulse_core.agent.children import Child, environment
+from artpulse_core.agent.main import only_one
+from artpulse_core.agent.probes import METRICS, ProbeServer, Readiness
+from artpulse_core.agent.socket import LONGEST_PATH
+from artpulse_core.errors import SettingsError
+from artpulse_core.exchange.files import write_whole
+from artpulse_core.exchange.release import WORKERS
+from artpulse_core.settings import Settings
+
+log = logging.getLogger(__name__)
+SERVE = "serve.json"
+GUNICORN = ("-m", "gunicorn", "-c", "python:artpulse_api.gunicorn_conf", "artpulse_api.wsgi:app")
+AGENT = ("-m", "artpulse_core.agent.main")
+TICK_SECONDS = 0.1
+DRAIN_SECONDS = 1.0
+GUNICORN_SECONDS = 35.0  # above gunicorn's own graceful timeout of 30
+AGENT_SECONDS = 15.0
+
+
+def serve(
+    settings: Settings, *, drain_seconds: float = DRAIN_SECONDS, stopped: threading.Event | None = None
+) -> int:
+    """Serve until SIGTERM or SIGINT (or ``stopped`` is set); returns the exit code. Call it in the main thread.
+
+    Raises ``SettingsError`` when another one serves from the same run folder, a port is taken, or an address
+    others can reach has no key.
+    """
+    check(settings)
+    stopped = stopped or threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with only_one(settings.run / "serve.lock", "server"):
+        for name in (METRICS, WORKERS):
+            shutil.rmtree(settings.run / name, ignore_errors=True)
+            (settings.run / name).mkdir(parents=True)
+        readiness = Readiness(settings.run)
+        probes = _probes(settings, readiness)
+        inherited = environment(settings, os.environ) | {
+            "PROMETHEUS_MULTIPROC_DIR": str(settings.run / METRICS)
+        }
+        agent = Child("agent", [sys.executable, *AGENT], inherited)
+        gunicorn = Child("gunicorn", [sys.executable, *GUNICORN], inherited)
+        try:
+            _announce(settings, probes.port)
+            return _watch((agent, gunicorn), stopped)
+        finally:
+            readiness.draining = True
+            if gunicorn.pid is not None:
+                time.sleep(drain_seconds)  # a balancer must see the probe before the port closes
+            gunicorn.stop(GUNICORN_SECONDS)
+            agent.stop(AGENT_SECONDS)
+            probes.close()
+            (settings.run / SERVE).unlink(missing_ok=True)
+
+
+def check(settings: Settings) -> None:
+    """What would stop the children later is said before anything is started; raises ``SettingsError``."""
+    if len(os.fsencode(settings.socket)) > LONGEST_PATH:
+        raise SettingsError(f"The path {settings.socket} is too long for a socket; set ARTPULSE_RUN_DIR.")
+    if not is_loopback(settings.host) and not any(settings.secrets().values()):
+        raise SettingsError(
+            f"ARTPULSE_HOST is {settings.host} and no key is configured: anybody who reaches it could use it. "
+            "Set API_KEYS or ARTPULSE_API_KEY, or bind to 127.0.0.1."
+        )
+    if settings.port == settings.probe_port:
+        raise SettingsError(
+            f"PORT and ARTPULSE_PROBE_PORT are both {settings.port}; give one another number."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``; a name that is no address counts only as ``localhost``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _probes(settings: Settings, readiness: Readiness) -> ProbeServer:
+    try:
+        return ProbeServer(settings.host, settings.probe_port, settings.run, readiness)
+    except OSError as error:
+        raise SettingsError(
+            f"ARTPULSE_PROBE_PORT {settings.probe_port} on {settings.host} cannot be used: {error.strerror}."
+        ) from None
+
+
+def _watch(children: tuple[Child, ...], stopped: threading.Event) -> int:
+    for child in children:
+        child.start()
+    while not stopped.wait(TICK_SECONDS):
+        for child in children:
+            code = child.watch()
+            if code == SettingsError.exit_code:
+                return code  # it said why; starting it again would change nothing
+    return 0
+
+
+def _announce(settings: Settings, probe_port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    document = {
+        "pid": os.getpid(),
+        "port": settings.port,
+        "probe_port": probe_port,
+        "url": f"http://{host}:{settings.port}",
+    }
+    write_whole(settings.run / SERVE, orjson.dumps(document))
+    log.info("serving", extra={"fields": document})
+
+
+def serving(run: Path) -> dict[str, object] | None:
+    """What ``serve`` announced in this run folder, or None when it does not run."""
+    try:
+        document: dict[str, object] = orjson.loads((run / SERVE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return document if Path(f"/proc/{document.get('pid')}").exists() else None

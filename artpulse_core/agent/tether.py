@@ -1,0 +1,27 @@
+"""Starting a child that does not outlive its parent: ``python tether.py <parent pid> <program> <arguments…>``.
+
+Belongs here: asking Linux for SIGTERM at the parent's death (prctl(2), PR_SET_PDEATHSIG), then becoming the
+program. It runs in the child instead of between fork and exec, because the parent has threads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: list[str]) -> None:
+    """Tie this process to its parent and replace it by the program."""
+    parent, *command = arguments
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it died before we asked
+        sys.exit(1)
+    os.execvp(command[0], command)  # noqa: S606 - becoming the program is the purpose
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
