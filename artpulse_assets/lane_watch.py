@@ -18,6 +18,13 @@ MOST_LABELS = 100_000
 Common = Callable[[str, str, str, set[str]], dict[str, Any]]
 
 
+def feedback(problem: Problem, workshop: Workshop) -> Any:
+    """Labelled events of ``problem`` that can be learned from, as rows like pictures."""
+    from artpulse_core.store import events
+
+    return ingest.labelled_rows(problem, events.labelled(workshop.database, problem.name, limit=MOST_LABELS))
+
+
 def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     """The three assets."""
     name = problem.name
@@ -35,14 +42,12 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         from artpulse_core.store import events
 
         with report.failures():
-            rows = events.labelled(workshop.database, name, limit=MOST_LABELS)
-            frame = ingest.labelled_rows(problem, rows)
+            frame = feedback(problem, workshop)
         return dg.Output(
             frame,
             data_version=dg.DataVersion(digest(frame)),
             metadata={
-                "labelled": len(rows),
-                "usable": len(frame),
+                "labelled": len(frame),
                 "of_answers": events.count(workshop.database, name),
             },
         )
@@ -131,7 +136,8 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 raise dg.Failure(f"{problem.model} has no champion to look back at.", allow_retries=False)
             labels = bundle.load(folder).contract.target.labels
             told = events.labelled(workshop.database, name, limit=MOST_LABELS)
-            document = watch.performance_document(problem, labels, served, told, workshop.now())
+            answered = events.count(workshop.database, name)
+            document = watch.performance_document(problem, labels, served, told, answered, workshop.now())
             reports.add(workshop.database, "performance", name, document, workshop.now())
         return dg.Output(
             document,

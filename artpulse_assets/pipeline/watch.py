@@ -19,6 +19,7 @@ from artpulse_core.data.problems import Problem
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.gates import statistics
 from artpulse_core.model.bundle import Bundle, json_bytes
+from artpulse_core.model.predictor import Predictor
 
 VERSION = "1"
 WINDOW = 1000
@@ -27,21 +28,23 @@ SEED = 11
 HISTORY = 500
 
 
-def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]], version: int) -> dict[str, np.ndarray]:
-    """Events as columns: each feature of the bundle, and ``label``, the champion's own answers.
+def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Events as columns: each feature of the bundle, and ``label``, what the bundle's own model says to them.
 
-    Events without features, or of another feature fingerprint, are left out. A label of another model version is
-    missing: its mix says nothing about this one.
+    Events without features, or of another feature fingerprint, are left out. Labels are answered anew and not read
+    from the events: after a promotion a window holds answers of two models, whose mixes cannot be compared.
     """
     manifest = bundle.manifest
     usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
-    found = {
-        name: np.array([float(event["features"][name]) for event in usable])
-        for name in manifest.feature_names
-    }
-    if usable and all(event["version"] == version for event in usable):
-        found["label"] = np.array([str(event["output"]["label"]) for event in usable])
-    return found
+    matrix = np.array(
+        [[event["features"].get(name) for name in manifest.feature_names] for event in usable], dtype=np.float64
+    ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
+    labels = np.full(len(usable), None, dtype=object)
+    whole = np.isfinite(matrix).all(axis=1)
+    if whole.any():
+        answers = Predictor(bundle).predict(matrix[whole]).predictions
+        labels[whole] = np.asarray(bundle.contract.target.labels, dtype=object)[answers]
+    return {**dict(zip(manifest.feature_names, matrix.T, strict=True)), "label": labels}
 
 
 def drift_document(
@@ -58,7 +61,7 @@ def drift_document(
     one episode asks for one retraining.
     """
     profile = drift.Profile.load(bundle.profile_path)
-    current = columns(bundle, events, version)
+    current = columns(bundle, events)
     found = drift.compare(profile, current).to_dict()
     stamp = now.isoformat(timespec="seconds")
     episode = None
@@ -98,7 +101,7 @@ def drift_pictures(
         "drift_overview": plots.drift_overview(document["features"], f"Drift of {document['problem']}")
     }
     profile = drift.Profile.load(bundle.profile_path)
-    current = columns(bundle, events, document["version"])
+    current = columns(bundle, events)
     blamed = [
         name
         for name, row in document["features"].items()
@@ -126,12 +129,13 @@ def performance_document(
     labels: tuple[str, ...],
     version: int,
     events: Sequence[Mapping[str, Any]],
+    answered: int,
     now: datetime,
 ) -> dict[str, Any]:
     """How the champion did on events whose truth came back: macro-F1 and accuracy with 95 % intervals.
 
-    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked; the
-    document says how many of the answers it covers.
+    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked;
+    ``answered`` beside ``n`` says how many answers of the problem there are in all.
     """
     told = [event for event in events if event["version"] == version and event["label"] in labels]
     base = {
@@ -140,6 +144,7 @@ def performance_document(
         "version": version,
         "at": now.isoformat(timespec="seconds"),
         "n": len(told),
+        "answered": answered,
     }
     if len(told) < LEAST_ROWS:
         return {**base, "status": "insufficient_data", "metrics": {}}
