@@ -75,7 +75,9 @@ def assign(
     _reach_test(fresh, members, labels, side, seed)
     if EXCLUDED in side:  # what a left-out row tied together is apart again
         inside = [row for row, place in enumerate(side) if place != EXCLUDED]
-        apart = _units(*([column[row] for row in inside] for column in (ids, groups, hashes)))
+        apart = _units(
+            [ids[row] for row in inside], [groups[row] for row in inside], [hashes[row] for row in inside]
+        )
         units = list(ids)
         for row, unit in zip(inside, apart, strict=True):
             units[row] = unit

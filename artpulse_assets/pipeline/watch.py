@@ -37,7 +37,8 @@ def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np
     manifest = bundle.manifest
     usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
     matrix = np.array(
-        [[event["features"].get(name) for name in manifest.feature_names] for event in usable], dtype=np.float64
+        [[event["features"].get(name) for name in manifest.feature_names] for event in usable],
+        dtype=np.float64,
     ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
     labels = np.full(len(usable), None, dtype=object)
     whole = np.isfinite(matrix).all(axis=1)
