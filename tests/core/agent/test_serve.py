@@ -25,9 +25,9 @@ from artpulse_core.exchange import control
 from artpulse_core.exchange import release as releases
 from artpulse_core.settings import Settings
 from artpulse_core.store import events
-from tests.core.agent.test_agent import until
 from tests.core.control.conftest import House
 from tests.servers import ROOT, free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.extended
 PROGRAM = (

@@ -22,7 +22,7 @@ from artpulse_core.agent.probes import ProbeServer, Readiness
 from artpulse_core.errors import SettingsError
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease, Release, Slot, WorkerStatus
-from tests.core.agent.test_agent import until
+from tests.waiting import until
 
 
 @pytest.fixture
