@@ -156,6 +156,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             metadata={
                 "rows": len(frame),
                 "feedback_rows": len(labelled),
+                "feedback": dataset_module.digest(labelled),
                 "quarantined": len(quarantine),
                 "quarantine": report.table(quarantine.to_dict("records")),
                 "labels": report.table(
@@ -208,7 +209,12 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         yield dg.AssetCheckResult(
             check_name="no_group_straddles",
             passed=bool((sides <= 1).all()),
-            metadata={"excluded": int((frame["side"] == split_module.EXCLUDED).sum())},
+            metadata={
+                "excluded": report.table(
+                    {"path": path, "reason": "ties rows of both sides together"}
+                    for path in frame.loc[frame["side"] == split_module.EXCLUDED, "path"]
+                )
+            },
         )
 
     @dg.asset(

@@ -51,6 +51,11 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Results keyed by their inputs."""
         return Memo(self.settings.cache / "results")
 
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the database, if this run, or this tick of a sensor, opened it."""
+        if "database" in self.__dict__:
+            self.database.dispose()
+
     def now(self) -> datetime:
         """The time, in UTC."""
         return datetime.now(UTC)
@@ -105,7 +110,8 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
         "experiment_name": settings.mlflow_experiment_name,
         "mlflow_tracking_uri": settings.tracking_uri,
     }
-    yield from mlflow_tracking.resource_fn(context.replace_config(config))  # type: ignore[call-arg]  # declared too narrowly upstream
+    start: Any = mlflow_tracking.resource_fn  # typed as a function without a context, which it has
+    yield from start(context.replace_config(config))
 
 
 @event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})

@@ -1,7 +1,7 @@
 """How well pictures are told apart: macro-F1 by 5-fold cross-validation, groups kept together and at random.
 
 Run: ``python benchmarks/art_quality.py --images DIR [--group artist] [--sets core5 rich] [--repeats 1]``.
-DIR has a ``manifest.csv`` with ``file,label`` and a group column. Intervals (95 %) come from 1,000 resamplings,
+DIR has a ``manifest.csv`` with ``file,label`` and a group column. Intervals (95 %) come from 1,000 draws,
 of whole groups for the grouped figure and of pictures for the random one; they cover the choice of test
 pictures, not of training pictures.
 """

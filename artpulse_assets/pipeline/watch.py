@@ -29,21 +29,23 @@ HISTORY = 500
 
 
 def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Events as columns: each feature of the bundle, and ``label``, what the champion says of them.
+    """Events as columns: each feature of the bundle, and ``label``, what the bundle's own model says to them.
 
-    The label is computed again, because another version may have answered: only the champion's own mix can be
-    compared with its reference. Events without features, or of another feature fingerprint, are left out.
+    Events without features, or of another feature fingerprint, are left out. Labels are answered anew and not read
+    from the events: after a promotion a window holds answers of two models, whose mixes cannot be compared.
     """
     manifest = bundle.manifest
     usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
-    rows = [[float(event["features"][name]) for name in manifest.feature_names] for event in usable]
-    matrix = np.array(rows, dtype=np.float64).reshape(len(usable), len(manifest.feature_names))
-    found = {name: matrix[:, place] for place, name in enumerate(manifest.feature_names)}
-    labels = np.asarray(bundle.contract.target.labels)
-    found["label"] = (
-        labels[Predictor(bundle).predict(matrix).predictions] if usable else np.array([], dtype=str)
-    )
-    return found
+    matrix = np.array(
+        [[event["features"].get(name) for name in manifest.feature_names] for event in usable],
+        dtype=np.float64,
+    ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
+    labels = np.full(len(usable), None, dtype=object)
+    whole = np.isfinite(matrix).all(axis=1)
+    if whole.any():
+        answers = Predictor(bundle).predict(matrix[whole]).predictions
+        labels[whole] = np.asarray(bundle.contract.target.labels, dtype=object)[answers]
+    return {**dict(zip(manifest.feature_names, matrix.T, strict=True)), "label": labels}
 
 
 def drift_document(
@@ -128,12 +130,13 @@ def performance_document(
     labels: tuple[str, ...],
     version: int,
     events: Sequence[Mapping[str, Any]],
+    answered: int,
     now: datetime,
 ) -> dict[str, Any]:
     """How the champion did on events whose truth came back: macro-F1 and accuracy with 95 % intervals.
 
-    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked; the
-    document says how many of the answers it covers.
+    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked;
+    ``answered`` beside ``n`` says how many answers of the problem there are in all.
     """
     told = [event for event in events if event["version"] == version and event["label"] in labels]
     base = {
@@ -142,6 +145,7 @@ def performance_document(
         "version": version,
         "at": now.isoformat(timespec="seconds"),
         "n": len(told),
+        "answered": answered,
     }
     if len(told) < LEAST_ROWS:
         return {**base, "status": "insufficient_data", "metrics": {}}
