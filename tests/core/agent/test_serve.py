@@ -49,7 +49,7 @@ class Serving:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        base = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        base = {"PYTHONPATH": str(ROOT)}
         self.log = (settings.run / "log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM], env=environment(settings, base), cwd=ROOT, stderr=self.log
