@@ -106,6 +106,7 @@ def test_what_is_missing_is_a_registry_error_and_leaves_no_folder(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.extended
 def test_a_tracking_server_that_is_away_is_named_soon(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
