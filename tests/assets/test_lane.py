@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.assets.conftest import MODEL, NAME, Lane, checks, metadata
 import dagster as dg
+
 from artpulse_core.model import bundle
+from tests.assets.conftest import MODEL, Lane, metadata
 
 
 def test_the_first_training_ends_in_a_champion_whose_digest_is_that_of_its_bundle(
