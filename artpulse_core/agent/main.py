@@ -54,7 +54,6 @@ class Agent:
         self._lock = threading.Lock()
         self._shipping = threading.Lock()
         self._migrated = False
-        self._recovered = False
         self._status: dict[str, Any] = {
             "pid": os.getpid(),
             "started_at": clock().isoformat(),
@@ -101,7 +100,7 @@ class Agent:
 
     def _poll(self) -> None:
         try:
-            if not self._recovered and self._migrated:
+            if self._migrated:
                 for row in promotion.recover(self._db, self._registry, self._clock()):
                     fields = {
                         "sequence": row.sequence,
@@ -110,7 +109,6 @@ class Agent:
                         "state": row.state,
                     }
                     log.warning("open change settled", extra={"fields": fields})
-                self._recovered = True
         except ArtPulseError as error:
             log.warning("open changes wait", extra={"fields": {"reason": error.message}})
         try:

@@ -61,7 +61,7 @@ class ProbeServer:
         handler = type("Handler", (_Handler,), {"run": run, "readiness": readiness})
         self._server = _Server((host, port), handler)
         self.port = int(self._server.server_address[1])
-        threading.Thread(target=self._server.serve_forever, name="probes", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="probes", daemon=True).start()
 
     def close(self) -> None:
         """Stop answering."""

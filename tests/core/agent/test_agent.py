@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,16 +27,7 @@ from artpulse_core.settings import Settings
 from artpulse_core.store import changes, events
 from tests.core.control.conftest import MODEL, NOW, House
 from tests.core.store.test_events import line
-
-
-def until(question: Callable[[], Any], seconds: float = 30) -> Any:
-    """The first true answer."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if answer := question():
-            return answer
-        time.sleep(0.02)
-    raise AssertionError("it never happened")
+from tests.waiting import until
 
 
 @contextmanager

@@ -25,9 +25,9 @@ from artpulse_core.exchange import control
 from artpulse_core.exchange import release as releases
 from artpulse_core.settings import Settings
 from artpulse_core.store import events
-from tests.core.agent.test_agent import until
 from tests.core.control.conftest import House
 from tests.servers import ROOT, free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.extended
 PROGRAM = (
@@ -49,7 +49,7 @@ class Serving:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        base = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        base = {"PYTHONPATH": str(ROOT)}
         self.log = (settings.run / "log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM], env=environment(settings, base), cwd=ROOT, stderr=self.log

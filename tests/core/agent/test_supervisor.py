@@ -22,7 +22,7 @@ from artpulse_core.agent.probes import ProbeServer, Readiness
 from artpulse_core.errors import SettingsError
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease, Release, Slot, WorkerStatus
-from tests.core.agent.test_agent import until
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_metrics_are_text_and_other_paths_are_not_found(probes: tuple[ProbeServe
 def test_a_dead_child_is_started_again_after_a_pause(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     script = f"open({str(marks)!r}, 'a').write('x'); raise SystemExit(3)"
-    child = Child("short", [sys.executable, "-I", "-c", script], {"PATH": os.environ["PATH"]})
+    child = Child("short", [sys.executable, "-I", "-c", script], {})
     child.start()
     codes = []
 
@@ -154,7 +154,7 @@ def test_a_dead_child_is_started_again_after_a_pause(tmp_path: Path) -> None:
 
 def test_a_child_that_ignores_sigterm_is_killed() -> None:
     script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
-    child = Child("stubborn", [sys.executable, "-I", "-c", script], {"PATH": os.environ["PATH"]})
+    child = Child("stubborn", [sys.executable, "-I", "-c", script], {})
     child.start()
     time.sleep(0.5)
     begun = time.monotonic()
