@@ -88,7 +88,7 @@ def estimator(algorithm: str, seed: int) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    params = ALGORITHMS[algorithm]
+    params = ALGORITHMS.get(algorithm, {})
     match algorithm:
         case "logistic_regression":
             return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed, **params))
@@ -105,7 +105,7 @@ def fit(rows: TrainRows, algorithm: str, *, seed: int, memo: Memo) -> Candidate:
 
     Raises ``DataError`` when a fold lacks a label, ``ExportError`` when the graph answers otherwise.
     """
-    params = ALGORITHMS[algorithm]
+    params = ALGORITHMS.get(algorithm, {})
     parts = {
         "algorithm": algorithm,
         "params": params,
