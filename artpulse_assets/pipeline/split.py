@@ -251,8 +251,8 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
                 f"The pictures of label {label!r} to learn from are one group, so there is none to compare "
                 "candidates by: add pictures of another group, or name smaller groups in manifest.csv.",
             )
-            for label, part in result[result["side"] == TRAIN].groupby("label")
-            if part["fold"].nunique() < 2
+            for label, part in result.groupby("label")
+            if {TRAIN, TEST} <= set(part["side"]) and part.loc[part["side"] == TRAIN, "fold"].nunique() < 2
         ),
     ]
     if issues:
