@@ -39,9 +39,7 @@ def state(lane: Lane) -> dict[str, Any]:
     return {
         "aliases": lane.aliases,
         "versions": [info.version for info in lane.registry.versions(MODEL)],
-        "candidates": sorted(
-            run.info.run_id for run in lane.runs() if "artpulse.algorithm" in run.data.tags
-        ),
+        "candidates": sorted(run.info.run_id for run in lane.runs() if "artpulse.algorithm" in run.data.tags),
         "gates": [row["id"] for row in gates],
         "results": sorted(path.name for path in (lane.settings.cache / "results").glob("*/*")),
         "split": (lane.settings.home / "splits" / f"{NAME}.json").read_bytes(),
@@ -73,8 +71,8 @@ def test_the_first_training_ends_in_a_champion_whose_digest_is_that_of_its_bundl
     written = {path.name for path in artifacts.rglob("*") if path.is_file()}
     assert {"metrics.json", "model_card.md", "data_summary.csv", "quarantine.csv", "confusion.png"} <= written
     found = {name: item.passed for name, item in checks(first_run).items()}
-    assert {name for name, passed in found.items() if not passed} <= {"leaderboard:beats_a_dummy"}
-    assert len(found) == 10
+    assert len(found) == 9
+    assert all(found.values()), found
 
 
 def test_every_candidate_has_a_finished_mlflow_run_with_its_model_below_the_umbrella(
@@ -107,7 +105,10 @@ def metadata_key(result: dg.ExecuteInProcessResult, name: str) -> str:
 def test_a_second_training_computes_and_fits_nothing_and_changes_nothing(lane: Lane) -> None:
     before = state(lane)
     result = lane.run()
-    assert (metadata(result, "features")["computed"], metadata(result, "features")["reused"]) == (0, 5 * PER_LABEL)
+    assert (metadata(result, "features")["computed"], metadata(result, "features")["reused"]) == (
+        0,
+        5 * PER_LABEL,
+    )
     assert all(metadata(result, f"candidates/{name}")["reused"] for name in FIELD)
     assert metadata(result, "challenger")["registered_now"] is False
     assert "nothing has changed" in metadata(result, "champion")["sentence"]
@@ -149,7 +150,11 @@ def test_more_pictures_give_a_challenger_with_reasons_and_the_champion_stays(lan
     assert f"Gate on version 2 against version 1: {shown['decision']}" in told
     (rule,) = [line for line in told.splitlines() if line.startswith("superiority")]
     assert len(rule.split()) > 6  # the rule with its value, its limit and a sentence
-    assert [row["target"] for row in orjson.loads(cli("models", "show", NAME, "--json"))["changes"]] == [2, 1, 1]
+    assert [row["target"] for row in orjson.loads(cli("models", "show", NAME, "--json"))["changes"]] == [
+        2,
+        1,
+        1,
+    ]
 
 
 def test_a_run_that_fails_says_so_in_mlflow_and_moves_no_alias(
@@ -199,7 +204,7 @@ def test_drift_is_silent_without_events_and_one_episode_while_the_alarm_lasts(la
     assert second["episode"] == document["episode"] is not None
     artifacts = lane.settings.artifacts(NAME)
     assert len((artifacts / "drift_history.jsonl").read_bytes().splitlines()) == 3
-    assert "synthetic" in (artifacts / "drift_report.html").read_text()
+    assert "Synthetic data." in (artifacts / "drift_report.html").read_text()
     history = orjson.loads(cli("drift", "history", "--problem", NAME, "--json"))["history"]
     assert [row["status"] for row in history] == ["drift", "drift", "insufficient_data"]
     assert metadata(first, "performance_report")["status"] == "insufficient_data"

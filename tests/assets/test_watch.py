@@ -158,7 +158,11 @@ def test_the_history_grows_by_a_line_a_report_and_keeps_the_newest(
 
 def told(n: int, right: int, version: int = 1) -> list[dict[str, Any]]:
     return [
-        {"version": version, "label": LABELS[place % 5], "output": {"label": LABELS[(place + (place >= right)) % 5]}}
+        {
+            "version": version,
+            "label": LABELS[place % 5],
+            "output": {"label": LABELS[(place + (place >= right)) % 5]},
+        }
         for place in range(n)
     ]
 
