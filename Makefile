@@ -132,7 +132,7 @@ format: $(TESTABLE) ## Format the code, mend what the linter can, write the gene
 
 .PHONY: benchmarks
 benchmarks: $(TESTABLE) ## Measure what the README claims; BENCHMARKS='drift gate' for some of it
-	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 .PHONY: clean
 clean: ## Remove caches and build leftovers; .venv and the state in .artpulse stay

@@ -14,6 +14,7 @@ import orjson
 
 FILE = "status.json"
 WATCHED = ("registry", "database")
+SILENT_SECONDS = 30.0  # the agent writes every five
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,16 @@ class Surroundings:
 
 
 def read(run: Path, now: float) -> Surroundings:
-    """The agent's last word; without one the agent itself is what is away."""
+    """The agent's last word; without a recent one the agent itself is what is away."""
     try:
         document = orjson.loads((run / FILE).read_bytes())
     except (OSError, orjson.JSONDecodeError):
         document = None
     if not isinstance(document, dict):
         return Surroundings(("agent",), None)
+    silent = _age(document, now)
+    if silent is None or silent > SILENT_SECONDS:
+        return Surroundings(("agent",), _age(document.get("registry"), now))
     parts = {name: document.get(name) for name in WATCHED}
     away = tuple(name for name, part in parts.items() if isinstance(part, dict) and part.get("ok") is False)
     return Surroundings(away, _age(parts["registry"], now))

@@ -76,9 +76,17 @@ class _Narrator(logging.Handler):
 
 
 def run_job(
-    job: str, settings: Settings, say: Say, tags: Mapping[str, str] | None = None
+    job: str,
+    settings: Settings,
+    say: Say,
+    *,
+    tags: Mapping[str, str] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run ``job`` in this process, telling ``say`` of each step. Raises ``RunFailed`` with what went wrong."""
+    """Run ``job`` in this process, telling ``say`` of each step; ``config`` is step → its configuration.
+
+    Raises ``RunFailed`` with what went wrong.
+    """
     from artpulse_assets.definitions import defs
 
     @dg.logger({}, description="Progress for people")
@@ -94,7 +102,10 @@ def run_job(
             instance=opened,
             raise_on_error=False,
             tags=dict(tags or {}),
-            run_config={"loggers": {"narrator": {}}},
+            run_config={
+                "loggers": {"narrator": {}},
+                "ops": {step: {"config": values} for step, values in (config or {}).items()},
+            },
         )
     if not result.success:
         raise RunFailed(_why(result))

@@ -7,11 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from artpulse_assets import report
 from artpulse_assets.pipeline import ingest, watch
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problems import Problem
+
+
+class Window(dg.Config):
+    """How far back the drift report looks."""
+
+    rows: int = Field(default=watch.WINDOW, ge=1, description="The newest answers to compare.")
+
 
 NAMES = ("labelled_events", "drift_report", "performance_report")
 MOST_LABELS = 100_000
@@ -66,7 +74,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             )
         ],
     )
-    def drift_report(context: dg.AssetExecutionContext, workshop: Workshop) -> Iterator[Any]:
+    def drift_report(context: dg.AssetExecutionContext, config: Window, workshop: Workshop) -> Iterator[Any]:
         from artpulse_assets.pipeline import cards, served
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
@@ -77,7 +85,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             if folder is None or version is None:
                 raise dg.Failure(f"{problem.model} has no champion to compare with.", allow_retries=False)
             loaded = bundle.load(folder)
-            window = events.window(workshop.database, name, limit=watch.WINDOW)
+            window = events.window(workshop.database, name, limit=config.rows)
             last = reports.latest(workshop.database, "drift", name)
             document = watch.drift_document(
                 problem, loaded, version, window, last["document"] if last else None, workshop.now()

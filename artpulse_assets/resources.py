@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from artpulse_core.store.database import Database
 
 
-class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic only in Dagster's own types
     """Settings, registry and database of this installation, opened when first asked for."""
 
     @cached_property
@@ -61,7 +61,7 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
         return datetime.now(UTC)
 
 
-class MlflowRuns(dg.ConfigurableResource):  # type: ignore[type-arg]
+class MlflowRuns(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic only in Dagster's own types
     """One MLflow run for each asset step that asks for one.
 
     dagster-mlflow opens one run per Dagster run; the steps' runs are nested below it where the job has it.

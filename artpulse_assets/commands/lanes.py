@@ -9,6 +9,7 @@ import click
 
 from artpulse_assets.instance import Say, run_job
 from artpulse_assets.jobs import monitor_name, train_name
+from artpulse_assets.pipeline.watch import WINDOW
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.commands.models import opened, resolve
 from artpulse_core.data import problems
@@ -26,7 +27,7 @@ def _chosen(settings: Settings, problem: str | None) -> list[str]:
 
 def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> dict[str, Any]:
     """Run the training job of one problem; what came of it as plain data. Raises ``RunFailed``."""
-    result = run_job(train_name(problem), settings, say, {"trigger": trigger})
+    result = run_job(train_name(problem), settings, say, tags={"trigger": trigger})
     challenger = result.output_for_node(f"{problem}__challenger")
     champion = result.output_for_node(f"{problem}__champion")
     return {
@@ -40,9 +41,11 @@ def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> di
     }
 
 
-def run_monitoring(settings: Settings, problem: str, say: Say) -> dict[str, Any]:
-    """Run the monitoring job of one problem and return its drift report. Raises ``RunFailed``."""
-    result = run_job(monitor_name(problem), settings, say)
+def run_monitoring(settings: Settings, problem: str, say: Say, rows: int) -> dict[str, Any]:
+    """Run the monitoring job on the newest ``rows`` answers; its drift report. Raises ``RunFailed``."""
+    result = run_job(
+        monitor_name(problem), settings, say, config={f"{problem}__drift_report": {"rows": rows}}
+    )
     document: dict[str, Any] = result.output_for_node(f"{problem}__drift_report")
     return document
 
@@ -83,10 +86,11 @@ def drift() -> None:
 
 @drift.command(name="run")
 @click.option("--problem", help="Default: every problem of this installation.")
+@click.option("--rows", default=WINDOW, show_default=True, help="The newest answers to compare.")
 @answering
-def run_drift(settings: Settings, *, problem: str | None) -> Reply:
+def run_drift(settings: Settings, *, problem: str | None, rows: int) -> Reply:
     """Compare the latest events with the champion's profile and keep the report."""
-    documents = [run_monitoring(settings, name, _say) for name in _chosen(settings, problem)]
+    documents = [run_monitoring(settings, name, _say, rows) for name in _chosen(settings, problem)]
     lines = []
     for document in documents:
         lines.append(f"{document['problem']}: {document['status']} ({document['n_current']} rows)")

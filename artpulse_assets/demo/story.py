@@ -53,11 +53,9 @@ class Story:
             f"  {made.written} pictures painted, {made.unchanged} were there already (synthetic, {len(LABELS)} labels)"
         )
 
-    def train(self, problem: str, trigger: str) -> dict[str, Any]:
+    def train(self, problem: str) -> dict[str, Any]:
         """Run the training job of a problem."""
-        outcome = run_training(self.settings, problem, self.say, trigger)
-        self.say(f"  → {outcome['sentence']}")
-        return outcome
+        return run_training(self.settings, problem, self.say, "demo")
 
     def tell_server(self) -> None:
         """Ask the agent to look at the registry now, as a promotion does."""
@@ -89,7 +87,7 @@ class Story:
             data = picture(label, UNSEEN + start + number, seed=SEED, style=style)  # type: ignore[arg-type]  # standard or shifted
             server.ask("/predict/art_core5/image", data, "image/jpeg")
         self._wait_for_events(before + WINDOW)
-        document = run_monitoring(self.settings, "art_core5", lambda _line: None)
+        document = run_monitoring(self.settings, "art_core5", lambda _line: None, WINDOW)
         blamed = [name for name, row in document["features"].items() if row["drift"]]
         told = f"drift in {', '.join(blamed)}" if document["drift"] else document["status"]
         self.say(f"  {WINDOW} {style} pictures asked → {told}")
@@ -158,32 +156,32 @@ class Story:
         self.say(f"  → version {version} is champion and served {time.monotonic() - started:.1f} s later")
 
 
-def tell(story: Story, server_for: Callable[[], Any]) -> Server:
+def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     """The whole story; ``server_for`` starts the server when the first champion exists."""
     story.chapter("Pictures")
     story.paint(FIRST)
     story.chapter("art_core5: pictures → features → dataset → candidates → champion")
-    first = story.train("art_core5", "demo")
+    first = story.train("art_core5")
     story.chapter("Serve it: an agent and two gunicorn workers")
-    server: Server = server_for()
+    server = server_for()
     waited = server.wait_for("art_core5", first["champion"])
     story.say(f"  ready after {waited:.1f} s at {server.url}")
     story.predict_row(server)
-    story.chapter("art: the same pictures with the rich features")
-    second = story.train("art", "demo")
-    story.tell_server()
-    server.wait_for("art", second["champion"])
-    story.predict_picture(server)
     story.chapter("Drift: what is asked against what was learned from")
     story.watch(server, "standard", 0)
     story.watch(server, "shifted", 1000)
     story.chapter("Retraining with more pictures: a challenger and the gate")
     story.paint(MORE, FIRST)
-    outcome = story.train("art_core5", "demo")
+    outcome = story.train("art_core5")
     story.chapter("Promotion")
     if story.promote(server, outcome):
         story.predict_row(server)
         story.chapter("Rollback")
         story.rollback(server)
         story.predict_row(server)
+    story.chapter("art: the same pictures, asked as pictures")
+    second = story.train("art")
+    story.tell_server()
+    server.wait_for("art", second["champion"])
+    story.predict_picture(server)
     return server

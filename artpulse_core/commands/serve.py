@@ -19,8 +19,10 @@ from artpulse_core.keys import new_key
 )
 def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
     """Start the agent and the API and keep them running until SIGTERM or Ctrl-C."""
-    from artpulse_core.agent import supervisor
+    from artpulse_core.agent import logs
+    from artpulse_core.agent.supervisor import serve as supervise
 
+    logs.setup()
     try:
         settings = settings_module.load(port=port, workers=workers)
         if with_key:
@@ -29,7 +31,7 @@ def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
             settings = settings_module.load(
                 port=port, workers=workers, control_api_keys=",".join([*settings.secrets()["operate"], entry])
             )
-        sys.exit(supervisor.serve(settings))
+        sys.exit(supervise(settings))
     except ArtPulseError as error:
         click.echo(f"artpulse: {error.message}", err=True)
         sys.exit(error.exit_code)

@@ -1,1 +1,1 @@
-"""What is learned from: problems and contracts, pictures and folders of pictures, and where they come from."""
+"""What is learned from: problems, contracts, pictures, folders of them, and where they come from."""

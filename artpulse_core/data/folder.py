@@ -3,8 +3,9 @@
 Belongs here: the walk, the names of what is skipped, the bounded read. Does not belong here: what is inside a
 file (``artpulse_core.data.picture``), what a manifest says about it (``artpulse_core.data.manifest``).
 
-Paths are text relative to the root with ``/`` between parts. Bytes that are no UTF-8 appear as surrogate escapes
-(PEP 383): such a text goes back to the file system unchanged, but must not be given to a strict UTF-8 encoder.
+Paths are text relative to the root with ``/`` between parts. Bytes that are no UTF-8 appear as surrogate
+escapes (PEP 383): such a text goes back to the file system unchanged, but must not be given to a strict UTF-8
+encoder.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that will not be read, and the code that says why (``SKIP_REASONS`` or ``picture.REASONS``)."""
+    """Something that will not be read, and a code of ``SKIP_REASONS`` or ``picture.REASONS``."""
 
     path: str
     reason: str

@@ -1,7 +1,7 @@
 """A folder of synthetic pictures that says of itself that it is synthetic.
 
-Belongs here: seeds, artists, file names, ``manifest.csv`` and ``SOURCE.json``. Does not belong here: how a picture
-is painted (``artpulse_core.data.painting``).
+Belongs here: seeds, artists, file names, ``manifest.csv`` and ``SOURCE.json``. Does not belong here: how a
+picture is painted (``artpulse_core.data.painting``).
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def generate(
 ) -> Generated:
     """Paint pictures ``start`` … ``start + per_label - 1`` of each label into ``root/<label>/``.
 
-    Each is decided by (seed, label, number) alone, so a later call with another ``start`` adds to a folder without
-    touching what is there. Every five pictures are by another invented artist, the group in ``manifest.csv``.
-    Raises ``DataError`` for an unknown label or style, a number below one, or a folder that holds other pictures.
+    Each is decided by (seed, label, number) alone, so a later call with another ``start`` adds to a folder
+    without touching what is there. Every five pictures are by another invented artist, the group in
+    ``manifest.csv``. Raises ``DataError`` for an unknown label or style, a number below one, or a folder that
+    holds other pictures.
     """
     _judge(root, per_label, start, labels, style)
     note = {"synthetic": True, "generator": GENERATOR, "seed": seed, "style": style}

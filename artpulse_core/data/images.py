@@ -1,4 +1,4 @@
-"""Pictures as the rest of ArtPulse sees them: one import for a picture, a folder of them, and the verdict on each.
+"""Pictures as the rest of ArtPulse sees them: one picture, a folder of them, and the verdict on each.
 
 Belongs here: the names others use and the document of ``artpulse images check``. Does not belong here: how a
 picture is decoded (``artpulse_core.data.picture``) or a folder walked (``artpulse_core.data.folder``).
@@ -15,8 +15,8 @@ from artpulse_core.data.picture import DECODE_VERSION, MAX_BYTES, REASONS, Heade
 from artpulse_core.errors import DataError, ImageRefused
 
 __all__ = [
-    "DECODE_VERSION", "EXTENSIONS", "MAX_BYTES", "REASONS", "SKIP_REASONS", "FileEntry", "Header", "Scan", "Skipped",
-    "check", "decode", "inspect", "read", "scan",
+    "DECODE_VERSION", "EXTENSIONS", "MAX_BYTES", "REASONS", "SKIP_REASONS", "FileEntry", "Header", "Scan",
+    "Skipped", "check", "decode", "inspect", "read", "scan",
 ]  # fmt: skip
 
 

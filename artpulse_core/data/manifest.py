@@ -29,10 +29,10 @@ class ManifestRow:
 def read_manifest(root: Path) -> dict[str, ManifestRow]:
     """Path relative to ``root`` → row, from ``manifest.csv`` (``file,label,group[,split]``); {} without one.
 
-    ``file`` is a path from the root, or a bare name inside the label's folder. Other columns are ignored; a byte
-    order mark and Windows line ends are fine. Raises ``DataError`` that names the line for: a missing ``file`` or
-    ``label`` column or value, a file that does not exist or leads out of the folder, the same file with two
-    different rows, a split that is neither ``train`` nor ``test``, text that is not UTF-8.
+    ``file`` is a path from the root, or a bare name inside the label's folder. Other columns are ignored; a
+    byte order mark and Windows line ends are fine. Raises ``DataError`` that names the line for: a missing
+    ``file`` or ``label`` column or value, a file that does not exist or leads out of the folder, the same
+    file with two different rows, a split that is neither ``train`` nor ``test``, text that is not UTF-8.
     """
     path = root / "manifest.csv"
     if not path.is_file():
@@ -47,7 +47,7 @@ def read_manifest(root: Path) -> dict[str, ManifestRow]:
         problem = _problem(root, name, row)
         relative = _locate(root, name, row.label)
         if not problem and relative is None:
-            problem = f"names {name!r}, which is neither in the folder nor in {row.label!r}; remove the line or add the file"
+            problem = f"names {name!r}, which is not there; remove the line or add the file"
         if not problem and relative is not None and rows.setdefault(relative, row) != row:
             problem = f"gives {relative!r} a second, different row; keep one"
         if problem:

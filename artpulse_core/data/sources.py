@@ -1,7 +1,7 @@
 """Where pictures come from: the folder a problem learns from, and whether it was generated.
 
-Belongs here: finding the folder, the note of its origin, and the names others import. Does not belong here: walking
-it (``folder``), its manifest (``manifest``), painting pictures (``generator``, ``painting``).
+Belongs here: finding the folder, the note of its origin, and the names others import. Does not belong here:
+walking it (``folder``), its manifest (``manifest``), painting pictures (``generator``, ``painting``).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def find_images(problem_dataset: str, *, dataset_dir: Path | None, data_dir: Pat
     if dataset_dir is not None:
         if not dataset_dir.is_dir():
             raise DataError(
-                f"DATASET_DIR names {str(dataset_dir)!r}, which is no folder; point it at <folder>/<label>/… ."
+                f"DATASET_DIR names {str(dataset_dir)!r}, which is no folder; it must hold <label>/… folders."
             )
         return dataset_dir
     folder = data_dir / problem_dataset
     if not folder.is_dir():
         raise DataError(
-            f"There are no pictures: the folder {str(folder)!r} does not exist. Set DATASET_DIR=<folder with one "
-            "folder a label>, or make synthetic ones with `artpulse data generate`."
+            f"There are no pictures: the folder {str(folder)!r} does not exist. "
+            "Set DATASET_DIR=<folder of <label>/… folders>, or make synthetic ones: artpulse data generate."
         )
     return folder
 
@@ -55,7 +55,5 @@ def is_synthetic(root: Path) -> bool:
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read as JSON; remove it or generate the pictures again."
-        ) from error
+        raise DataError(f"{path} cannot be read as JSON; generate the pictures again.") from error
     return bool(note.get("synthetic")) if isinstance(note, dict) else False

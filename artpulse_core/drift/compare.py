@@ -6,7 +6,7 @@ not belong here: the tests (``marginal``, ``joint``) or their sentences (``repor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from artpulse_core.drift import joint, marginal
 from artpulse_core.drift.columns import Floats
 from artpulse_core.drift.describe import describe
+from artpulse_core.drift.families import Family, families
 from artpulse_core.drift.marginal import Outcome
 from artpulse_core.drift.profile import Profile
-from artpulse_core.drift.report import DriftReport, explain
+from artpulse_core.drift.report import DriftReport, Status, explain
 from artpulse_core.drift.window import Window, read_window
 
 MIN_ROWS = 20
@@ -36,16 +37,6 @@ BUDGET = {
     "correlation": (0.05, 0.20),
 }
 _MOST = 99.0
-
-
-@dataclass(frozen=True)
-class _Family:
-    """One kind of test over features: outcome and the places (in ``Profile.names``) it belongs to."""
-
-    name: str
-    outcome: Outcome
-    places: NDArray[np.int64]
-    scale: float = 1.0
 
 
 def detect(reference: Any, current: Any, **options: Any) -> dict[str, Any]:
@@ -83,47 +74,40 @@ def _judge(
     cells = marginal.count_cells(profile, ordered, valid)
     enough = (valid >= min_rows) & (profile.valid >= min_rows)
     details = describe(profile, window, ordered, cells)
-    location, spread = marginal.rank_tests(cells, profile.inflation)
     used = np.flatnonzero(enough)
-    families = [
-        _Family("location", _pick(location, used), used),
-        _Family("spread", _pick(spread, used), used),
-        _Family("shape", _pick(marginal.shape_test(cells, profile.inflation), used), used),
-        _Family("range", _pick(marginal.range_test(cells), used), used),
-        _missing(profile, window),
-        _categories(profile, window, cells, details),
-    ]
+    singles, location = families(profile, window, cells, used, details)
     changed = joint.lost_correlations(window.matrix, window.hashes, profile.dependence, profile.inflation)
     p_many, _ = joint.shift_of_many(location.statistic, profile.dependence, enough)
-    present = [f for f in families if len(f.places)]
-    total = sum(BUDGET[f.name][0] for f in present)
-    total += (BUDGET["many"][0] if len(used) > 1 else 0.0) + (
-        BUDGET["correlation"][0] if len(changed.p) else 0.0
-    )
-    unit = alpha / max(total, 1e-9)
-    found = {
-        name: {"drift": False, "score": 0.0, "tests": {}, **details[j]}
-        for j, name in enumerate(profile.names)
+    together = [name for name, there in (("many", len(used) > 1), ("correlation", len(changed.p))) if there]
+    shares = sum(BUDGET[name][0] for name in [*(family.name for family in singles), *together])
+    unit = alpha / max(shares, 0.01)
+    found: dict[str, dict[str, Any]] = {
+        name: {"drift": False, "score": 0.0, "tests": {}, **detail}
+        for name, detail in zip(profile.names, details, strict=True)
     }
-    for family in present:
+    for family in singles:
         _enter(found, profile.names, family, unit)
     _enter_pairs(found, profile, changed, unit)
-    many = _score(
-        p_many, unit * BUDGET["many"][0], float(np.abs(location.effect[used]).max(initial=0.0)), "many"
-    )
-    _blame(found, profile.names, _pick(location, used), used, many)
+    largest = float(np.abs(location.effect[used]).max(initial=0.0))
+    many = _score(p_many, unit * BUDGET["many"][0], largest, "many")
+    _blame(found, profile.names, location.pick(used), used, many)
     for name in window.absent:
         found[name] |= {"drift": True, "score": _MOST, "test": "absent"}
         found[name] |= {"p_value": 0.0, "effect": 1.0, "statistic": 1.0}
-        found[name]["explanation"] = f"{name}: the window has no such column."
+    return _report(profile, window, found, notes)
+
+
+def _report(
+    profile: Profile, window: Window, found: dict[str, dict[str, Any]], notes: tuple[str, ...]
+) -> DriftReport:
     for name, entry in found.items():
-        if "explanation" not in entry and entry.get("test"):
+        if "test" in entry:
             entry["explanation"] = explain(name, entry)
     score = max((entry["score"] for entry in found.values()), default=0.0)
-    drift = any(entry["drift"] for entry in found.values())
-    report = DriftReport("drift" if drift else "ok", score, profile.n, window.m, found)
+    status: Status = "drift" if any(entry["drift"] for entry in found.values()) else "ok"
+    report = DriftReport(status, score, profile.n, window.m, found)
     told = tuple(found[name]["explanation"] for name in report.blamed if name not in window.absent)
-    return DriftReport(report.status, score, profile.n, window.m, found, (*told, *notes))
+    return replace(report, reasons=(*told, *notes))
 
 
 def _notes(window: Window) -> tuple[str, ...]:
@@ -137,76 +121,13 @@ def _notes(window: Window) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _pick(outcome: Outcome, places: NDArray[np.int64]) -> Outcome:
-    return Outcome(outcome.p[places], outcome.effect[places], outcome.statistic[places])
-
-
-def _missing(profile: Profile, window: Window) -> _Family:
-    before = np.concatenate([profile.missing, profile.category_missing])
-    after = np.concatenate(
-        [
-            np.isnan(window.matrix).sum(axis=1),
-            np.asarray([flags.sum() for flags in window.gone], dtype=np.int64),
-        ]
-    )
-    some = np.flatnonzero(before + after)
-    outcome = marginal.missing_test(before[some], profile.n, after[some], window.m)
-    return _Family("missing", outcome, some, scale=max(1.0, len(before) / max(len(some), 1)))
-
-
-def _categories(
-    profile: Profile, window: Window, cells: marginal.Cells, details: list[dict[str, Any]]
-) -> _Family:
-    """Category features, and numbers with few values, whose mix can change without a shift."""
-    d = len(profile.numbers)
-    results: list[tuple[dict[str, int], dict[str, int]]] = []
-    places: list[int] = []
-    few = (np.isfinite(profile.points).sum(axis=1) <= marginal.FEW_LEVELS) & (cells.m > 0)
-    for j in np.flatnonzero(few).tolist():
-        before, after = _levels_of_number(profile, cells, j)
-        results.append((before, after))
-        places.append(j)
-    for j, (text, gone) in enumerate(zip(window.levels, window.gone, strict=True)):
-        names, counts = np.unique(text[~gone], return_counts=True)
-        results.append((profile.levels(j), dict(zip(names.tolist(), counts.tolist(), strict=True))))
-        places.append(d + j)
-    rows = [marginal.category_test(before, after) for before, after in results]
-    for place, (before, after) in zip(places, results, strict=True):
-        details[place] |= _largest_change(before, after)
-    table = np.asarray(rows, dtype=float).reshape(-1, 3)
-    return _Family(
-        "category", Outcome(table[:, 0], table[:, 1], table[:, 2]), np.asarray(places, dtype=np.int64)
-    )
-
-
-def _levels_of_number(
-    profile: Profile, cells: marginal.Cells, j: int
-) -> tuple[dict[str, int], dict[str, int]]:
-    points = profile.points[j][np.isfinite(profile.points[j])]
-    held = (profile.upto[j] - profile.below[j])[: len(points)]
-    pairs = cells.current[j].reshape(-1, 2)[: len(points)] * cells.m[j]
-    seen = np.rint(pairs[:, 1] - pairs[:, 0]).astype(int)
-    names = [f"{value:g}" for value in points]
-    after = dict(zip(names, seen.tolist(), strict=True))
-    return dict(zip(names, held.tolist(), strict=True)), {**after, "other": int(cells.m[j] - seen.sum())}
-
-
-def _largest_change(before: dict[str, int], after: dict[str, int]) -> dict[str, Any]:
-    n, m = max(sum(before.values()), 1), max(sum(after.values()), 1)
-    change = {name: after.get(name, 0) / m - before.get(name, 0) / n for name in sorted({*before, *after})}
-    if not change:
-        return {}
-    level = max(change, key=lambda name: abs(change[name]))
-    return {"level": level, "change": change[level]}
-
-
 def _score(p: float, limit: float, effect: float, kind: str) -> float:
     """Evidence over the alarm line, 0 to 99; 1 and more is an alarm."""
     strength = np.log(max(p, 1e-300)) / np.log(limit)
     return float(min(strength, abs(effect) / BUDGET[kind][1], _MOST))
 
 
-def _enter(found: dict[str, dict[str, Any]], names: tuple[str, ...], family: _Family, unit: float) -> None:
+def _enter(found: dict[str, dict[str, Any]], names: tuple[str, ...], family: Family, unit: float) -> None:
     tested = len(family.places) * family.scale
     limit = unit * BUDGET[family.name][0] / tested
     outcome = family.outcome
@@ -215,7 +136,7 @@ def _enter(found: dict[str, dict[str, Any]], names: tuple[str, ...], family: _Fa
               float(outcome.statistic[i]), limit)  # fmt: skip
 
 
-def _keep(  # noqa: PLR0917 - one row of a table
+def _keep(
     entry: dict[str, Any], kind: str, p: float, tested: float, effect: float, statistic: float, limit: float
 ) -> None:
     """Add one test to a feature's entry and let the strongest one speak for it."""

@@ -27,6 +27,10 @@ class Outcome:
     effect: Floats
     statistic: Floats
 
+    def pick(self, places: NDArray[np.int64]) -> Outcome:
+        """The outcome at some features."""
+        return Outcome(self.p[places], self.effect[places], self.statistic[places])
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -149,8 +153,10 @@ def _fisher(before: int, n: int, after: int, m: int) -> float:
 def category_test(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[float, float, float]:
     """Change of a category mix: (p-value, effect, χ²).
 
-    Pearson's χ² of homogeneity; levels too rare to expect five in the smaller sample, and levels the
-    reference never had, are counted together. Effect is Cohen's w less its upward bias, √((χ² - df)₊/rows).
+    Twice the smaller of Pearson's χ² of homogeneity and the best level's exact Fisher test over all levels:
+    the first sees a mix that moved, the second one level that vanished. Levels too rare to expect five in the
+    smaller sample, and levels the reference never had, are counted together. Effect is Cohen's w less its
+    upward bias, √((χ² - df)₊/rows).
     """
     from scipy.special import chdtrc
 
@@ -172,4 +178,7 @@ def category_test(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[
     statistic = float(((kept - expected) ** 2 / expected).sum())
     df = len(kept) - 1
     rows = float(sizes.prod() / sizes.sum())
-    return float(chdtrc(df, statistic)), float(np.sqrt(max(statistic - df, 0.0) / rows)), statistic
+    effect = float(np.sqrt(max(statistic - df, 0.0) / rows))
+    n, m = int(sizes[0]), int(sizes[1])
+    single = min(_fisher(int(was), n, int(now), m) for was, now in kept)
+    return min(1.0, 2.0 * min(float(chdtrc(df, statistic)), len(kept) * single)), effect, statistic

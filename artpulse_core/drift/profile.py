@@ -60,7 +60,8 @@ class Profile:
         """Sketch ``columns`` (mapping name → (n,) values, or a DataFrame).
 
         ``kinds`` says ``number`` or ``category`` where the type does not. ``groups`` (n,) names rows that
-        belong together (an artist, a patient): windows are then allowed the wider scatter such rows have.
+        belong together (an artist, a patient), where windows bring other groups: they are then allowed the
+        wider scatter of such rows, at the price of seeing less. Leave it out where windows mix all groups.
         """
         table = cols.read_table(columns)
         known = {name: (kinds or {}).get(name) or cols.kind_of(values) for name, values in table.items()}

@@ -55,6 +55,8 @@ def explain(name: str, found: dict[str, Any]) -> str:
     """One sentence: what changed in a feature, from what to what."""
     test = found["test"]
     before, after = found.get("reference", {}), found.get("current", {})
+    if test == "absent":
+        return f"{name}: the window has no such column."
     if test == "missing":
         return (
             f"{name}: {after['missing']:.1%} of values are missing, {before['missing']:.1%} in the reference."

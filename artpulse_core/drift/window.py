@@ -39,7 +39,8 @@ def read_window(profile: Profile, current: Any, ids: Any | None) -> Window:
     """Align ``current`` to ``profile`` and keep each event once.
 
     With ``ids`` (m,) the first row of each id is kept. Without, exactly repeated rows are counted once if
-    rows of the reference hardly ever repeat; where they do, repetition is what the data look like.
+    rows of the reference hardly ever repeat; where they do, repetition is what the data look like, and where
+    a feature was lost, rows look alike that are not.
     """
     table = cols.read_table(current)
     rows = len(next(iter(table.values()), np.empty(0)))
@@ -50,14 +51,15 @@ def read_window(profile: Profile, current: Any, ids: Any | None) -> Window:
     pairs = [cols.to_levels(table.get(name, nothing)) for name in profile.categories.tolist()]
     levels, gone = [text for text, _ in pairs], [flags for _, flags in pairs]
     hashes = cols.row_hashes(matrix, levels, rows)
+    absent = tuple(name for name in profile.names if name not in table)
+    lost = bool(absent) or bool((np.isnan(matrix).all(axis=1) & (profile.valid > 0)).any())
     kept = np.arange(rows)
     if ids is not None and len(ids) == rows:
         kept = cols.first_of_each(np.asarray(ids).astype(str))
-    elif profile.distinct >= _MOSTLY_DISTINCT:
+    elif profile.distinct >= _MOSTLY_DISTINCT and not lost:
         kept = cols.first_of_each(hashes)
     if len(kept) < rows:
         matrix, hashes = matrix[:, kept], hashes[kept]
         levels, gone = [text[kept] for text in levels], [flags[kept] for flags in gone]
-    absent = tuple(name for name in profile.names if name not in table)
     extra = tuple(name for name in table if name not in set(profile.names))
     return Window(matrix, levels, gone, hashes, rows, len(kept), absent, extra)

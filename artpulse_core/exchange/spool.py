@@ -45,6 +45,7 @@ class SpoolWriter:
             written = os.write(self._descriptor, lines)
             self._size += written
             if written != len(lines):
+                self._size = self._rotate  # the next line opens a new file instead of joining the torn one
                 raise OSError(f"only {written} of {len(lines)} bytes of an event line were written")
 
     def close(self) -> None:

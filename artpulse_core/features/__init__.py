@@ -1,6 +1,6 @@
 """Numbers from pictures: the named feature sets and the one function graph and API both call.
 
-Belongs here: finding a set by name and the plain entry points. Does not belong here: how a number is computed.
+Belongs here: finding a set by name and the plain entry points. Does not belong here: how any is computed.
 """
 
 from __future__ import annotations

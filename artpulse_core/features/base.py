@@ -21,8 +21,8 @@ from artpulse_core.data.picture import DECODE_VERSION, decode
 class FeatureSet(ABC):
     """A named set of numbers taken from a picture.
 
-    ``side`` is the long side in pixels at which pictures are decoded for it, ``names`` the order of the numbers.
-    Raise ``version`` in the same commit as any change that can give another number.
+    ``side`` is the long side in pixels at which pictures are decoded for it, ``names`` the order of the
+    numbers. Raise ``version`` in the same commit as any change that can give another number.
     """
 
     name: str
@@ -55,7 +55,7 @@ class FeatureSet(ABC):
 
 
 class Joined(FeatureSet):
-    """Several sets side by side; each part sees the picture as it would alone, so its numbers are the same."""
+    """Several sets side by side; each sees the picture as it would alone and gives the same numbers."""
 
     def __init__(self, parts: tuple[FeatureSet, ...]) -> None:
         self.parts = parts
@@ -69,7 +69,7 @@ class Joined(FeatureSet):
         return np.concatenate([part.extract(shrink(pixels, part.side)) for part in self.parts])
 
     def vector_and_hash(self, image_bytes: bytes) -> tuple[np.ndarray, int]:
-        """Numbers of all parts, decoded once for each part, and the first part's hash. Raises ``ImageRefused``."""
+        """Numbers of all parts, decoded once for each, and the first one's hash."""
         results = [part.vector_and_hash(image_bytes) for part in self.parts]
         return np.concatenate([vector for vector, _ in results]), results[0][1]
 
@@ -97,7 +97,8 @@ def luma(pixels: np.ndarray) -> np.ndarray:
 def difference_hash(pixels: np.ndarray) -> int:
     """64-bit difference hash: is each of 8 × 9 cells brighter than its left neighbour.
 
-    Two pictures whose hashes differ in at most four bits are near duplicates (Krawetz, "Kind of Like That", 2013).
+    Two pictures whose hashes differ in at most four bits are near duplicates (Krawetz, "Kind of Like That",
+    2013).
     """
     small = np.asarray(Image.fromarray(pixels).convert("L").resize((9, 8), Resampling.BOX), dtype=np.int16)
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")

@@ -1,8 +1,9 @@
 """Immutable files of arrays, named by their own digest: what the feature cache is stored in.
 
-Belongs here: writing one, reading all, dropping damaged ones, merging many into one. Does not belong here: what the
-arrays mean (``artpulse_core.features.cache``). Many processes may use one folder: nobody changes a file that exists,
-and a reader that loses a race with a merge finds the same rows in the merged file at its next look.
+Belongs here: writing one, reading all, dropping damaged ones, merging many into one. Does not belong here:
+what the arrays mean (``artpulse_core.features.cache``). Many processes may use one folder: nobody changes a
+file that exists, and a reader that loses a race with a merge finds the same rows in the merged file at its
+next look.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def write_batch(folder: Path, arrays: Mapping[str, np.ndarray]) -> Path:
 
 
 def read_batches(folder: Path, *, skip: Container[Path] = ()) -> dict[Path, Arrays]:
-    """All sound batches of ``folder`` but those in ``skip``. A file whose bytes do not match its name is removed, never believed."""
+    """All sound batches of ``folder`` but those in ``skip``. A file whose bytes do not match its name is
+    removed, never believed.
+    """
     found: dict[Path, Arrays] = {}
     try:
         paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path not in skip)

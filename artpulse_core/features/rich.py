@@ -1,8 +1,8 @@
-"""``rich``: about 370 explainable numbers of colour, texture and layout; needs no weights.
+"""``rich``: about 370 explainable numbers of colour, texture, detail and layout; no weights.
 
-Belongs here: putting the blocks together. Does not belong here: the blocks (``colour``, ``texture``, ``layout``).
-Nothing here reads file size, source dimensions, EXIF or source JPEG quality: they tell where a picture comes
-from, not what it shows.
+Belongs here: putting the blocks together. Does not belong here: the blocks (``colour``, ``texture``,
+``detail``, ``layout``). Nothing here reads file size, source dimensions, EXIF or source JPEG quality: they
+tell where a picture comes from, not what it shows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 
 from artpulse_core.features.base import FeatureSet, luma, shrink
 from artpulse_core.features.colour import colour_block, to_lab
+from artpulse_core.features.detail import detail_block
 from artpulse_core.features.layout import layout_block
 from artpulse_core.features.texture import texture_block
 
@@ -19,7 +20,8 @@ def blocks(pixels: np.ndarray) -> dict[str, float]:
     """Name → number of (h, w, 3) uint8 pixels, in the order of ``Rich.names``."""
     lab = to_lab(pixels)
     grey = luma(pixels)
-    return colour_block(pixels, lab) | texture_block(pixels, lab, grey) | layout_block(lab, grey)
+    texture = texture_block(pixels, lab, grey) | detail_block(pixels, lab, grey)
+    return colour_block(pixels, lab) | texture | layout_block(lab, grey)
 
 
 class Rich(FeatureSet):

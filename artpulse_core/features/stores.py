@@ -1,7 +1,7 @@
 """The two tables of the feature cache, each in memory while in use and in batches on disk.
 
-Belongs here: file stamp → content hash, content hash → numbers or refusal, and their array layout. Does not belong
-here: reading pictures (``artpulse_core.features.cache``).
+Belongs here: file stamp → content hash, content hash → numbers or refusal, and their array layout. Does not
+belong here: reading pictures (``artpulse_core.features.cache``).
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class _Store(ABC, Generic[Value]):
             self._new = {}
 
     def merge(self) -> None:
-        """Replace many batches by one, so that reading stays fast; the old ones go after the new one is there."""
+        """Replace many batches by one, so that reading stays fast; the old ones go after the new one is
+        there.
+        """
         if len(self._read) <= MERGE_ABOVE:
             return
         old = self._read

@@ -1,33 +1,34 @@
-"""The texture blocks of ``rich``: edges, local patterns, frequencies, detail at several scales.
+"""The texture blocks of ``rich``: edges, local patterns and frequencies.
 
-Belongs here: numbers from a pixel and its neighbours, wherever they are. Does not belong here: colour alone
-(``colour``) or where in the picture something is (``layout``).
+Belongs here: numbers from a pixel and its neighbours, wherever they are. Does not belong here: how
+much happens at each scale (``detail``), colour alone (``colour``), or where something is (``layout``).
 """
 
 from __future__ import annotations
-
-import io
 
 import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
 
-from artpulse_core.features.colour import Lab, entropy
+from artpulse_core.features.colour import Lab, entropy, points
+from artpulse_core.features.detail import halve
 
 _SPECTRUM = 128
 _BANDS, _ANGLES = 6, 4
-_QUALITIES = (10, 40, 75)
 
 
 def texture_block(pixels: np.ndarray, lab: Lab, grey: np.ndarray) -> dict[str, float]:
-    """All texture numbers of uint8 pixels, their Lab planes and float32 ``grey`` in [0, 1]; any size from 1 × 1."""
+    """All texture numbers of uint8 pixels, their Lab planes and float32 ``grey`` in [0, 1]; any size from 1 ×
+    1.
+    """
     out = _gradients(grey)
-    for radius in (1, 2, 3):
-        out |= {f"lbp{radius}_{i}": float(value) ** 0.5 for i, value in enumerate(_patterns(grey, radius))}
+    half = halve(grey)
+    planes = [(f"{radius}", grey, radius) for radius in (1, 2, 3)]
+    planes += [("_half1", half, 1), ("_half2", half, 2)]
+    planes += [(f"_{name}", halve(plane) / 100, 1) for name, plane in zip("ab", lab[1:], strict=True)]
+    for name, plane, radius in planes:
+        out |= {f"lbp{name}_{i}": float(value) ** 0.5 for i, value in enumerate(_patterns(plane, radius))}
     out |= _spectrum(pixels)
-    out |= _residuals(lab)
-    out |= _blocks(lab[0])
-    out |= _jpeg_sizes(pixels)
     return out
 
 
@@ -39,16 +40,14 @@ def _gradients(grey: np.ndarray) -> dict[str, float]:
     size = np.sqrt(across * across + down * down)
     out = {
         f"grad_p{p}": float(np.log(v + 1e-3))
-        for p, v in zip((25, 50, 75, 90, 97), np.percentile(size, (25, 50, 75, 90, 97)), strict=True)
+        for p, v in zip((25, 50, 75, 90, 97), points(size, (25, 50, 75, 90, 97)), strict=True)
     }
     out["grad_mean"] = float(np.log(size.mean(dtype=np.float64) + 1e-3))
     for name, limit in (("flat", 0.01), ("soft", 0.05), ("hard", 0.3)):
         out[f"grad_over_{name}"] = float((size > limit).mean())
-    # Direction modulo 180°: doubling the angle needs no arctangent for the axes, one for the histogram.
-    strong = size > 0.02
-    angle = np.arctan2(down[strong], across[strong])
-    place = np.floor(angle * (8 / np.pi) + 0.5).astype(np.int16) % 8
-    shares = np.bincount(place, weights=size[strong], minlength=8)
+    # Direction modulo 180° in eight sectors, the first around the horizontal.
+    place = (np.arctan2(down, across) * np.float32(8 / np.pi) + np.float32(8.5)).astype(np.int8) & 7
+    shares = np.bincount(place.ravel(), weights=(size * (size > 0.02)).ravel(), minlength=8)
     shares = shares / (float(size.sum()) + 1e-6 * size.size)
     out |= {f"grad_dir{i}": float(value) ** 0.5 for i, value in enumerate(shares)}
     out["grad_dir_entropy"] = entropy(shares)
@@ -65,8 +64,8 @@ def _long(edge: np.ndarray, axis: int, length: int = 12) -> float:
         return 0.0
     counts = np.cumsum(edge, axis=axis, dtype=np.int16)
     counts = counts if axis == 0 else counts.T
-    root: float = float((counts[length:] - counts[:-length] == length).mean()) ** 0.5
-    return root
+    runs = counts[length:] - counts[:-length] == length
+    return float(np.sqrt(runs.mean()))
 
 
 def _uniform_table() -> np.ndarray:
@@ -101,7 +100,9 @@ def _patterns(grey: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _masks() -> tuple[np.ndarray, np.ndarray]:
-    """Which ring and which sector each frequency of the half plane belongs to; unused ones get the last index."""
+    """Which ring and which sector each frequency of the half plane belongs to; unused ones get the last
+    index.
+    """
     down = np.fft.fftfreq(_SPECTRUM)[:, None]
     across = np.fft.rfftfreq(_SPECTRUM)[None, :]
     radius = np.hypot(down, across)
@@ -116,7 +117,9 @@ _CELL_SIZE = np.maximum(np.bincount(_CELL, minlength=_BANDS * _ANGLES + 1), 1)
 
 
 def _spectrum(pixels: np.ndarray) -> dict[str, float]:
-    """Oriented band energies, their sum over directions, and the slope of the spectrum (128 × 128, Hann window)."""
+    """Oriented band energies, their sum over directions, and the slope of the spectrum (128 × 128, Hann
+    window).
+    """
     square = Image.fromarray(pixels).convert("L").resize((_SPECTRUM, _SPECTRUM), Resampling.BILINEAR)
     grey = np.asarray(square, dtype=np.float32) / np.float32(255)
     grey = (grey - grey.mean()) * _WINDOW[:, None] * _WINDOW[None, :]
@@ -129,56 +132,4 @@ def _spectrum(pixels: np.ndarray) -> dict[str, float]:
     for ring in range(1, _BANDS):
         out |= {f"band_{ring}_dir{i}": float(level[ring, i] - rings[ring]) for i in range(_ANGLES)}
     out["band_slope"] = float(np.polyfit(np.arange(1, _BANDS), rings[1:], 1)[0])
-    return out
-
-
-def _residuals(lab: Lab) -> dict[str, float]:
-    """Detail lost by halving L, a and b four times: logarithm of its spread, and how spiky it is."""
-    out: dict[str, float] = {}
-    for name, plane in zip("lab", lab, strict=True):
-        current = plane
-        for level in range(4):
-            height, width = current.shape[0] // 2 * 2, current.shape[1] // 2 * 2
-            if min(height, width) < 2:
-                out |= {f"detail_{name}{level}": float(np.log(1e-2)), f"detail_{name}{level}_kurt": 0.0}
-                continue
-            even = current[:height, :width]
-            half = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) * np.float32(0.25)
-            residual = even - np.repeat(np.repeat(half, 2, axis=0), 2, axis=1)
-            square = residual * residual
-            variance = float(square.mean(dtype=np.float64))
-            fourth = float((square * square).mean(dtype=np.float64))
-            out[f"detail_{name}{level}"] = float(np.log(variance**0.5 + 1e-2))
-            out[f"detail_{name}{level}_kurt"] = (
-                float(np.log1p(fourth / variance**2)) if variance > 1e-4 else 0.0
-            )
-            current = half
-    return out
-
-
-def _blocks(light: np.ndarray, size: int = 8) -> dict[str, float]:
-    """Percentiles of the standard deviation of L inside 8 × 8 blocks: are there quiet areas."""
-    height, width = light.shape[0] // size, light.shape[1] // size
-    if min(height, width) < 1:
-        blocks = np.asarray([float(light.std())])
-    else:
-        cut = light[: height * size, : width * size].reshape(height, size, width, size)
-        mean = cut.mean(axis=(1, 3))
-        blocks = np.sqrt(np.maximum((cut * cut).mean(axis=(1, 3)) - mean * mean, 0)).ravel()
-    points = (10, 25, 50, 75, 90)
-    out = {
-        f"block_p{p}": float(np.log1p(v)) for p, v in zip(points, np.percentile(blocks, points), strict=True)
-    }
-    out["block_quiet"] = float((blocks < 1.5).mean())
-    return out
-
-
-def _jpeg_sizes(pixels: np.ndarray) -> dict[str, float]:
-    """Logarithm of the bits a pixel of the working picture saved at fixed qualities: how much there is to say."""
-    image = Image.fromarray(pixels)
-    out: dict[str, float] = {}
-    for quality in _QUALITIES:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality)
-        out[f"jpeg_{quality}"] = float(np.log(8 * buffer.tell() / (pixels.shape[0] * pixels.shape[1])))
     return out

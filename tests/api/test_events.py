@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,21 @@ def test_a_line_that_cannot_be_written_is_counted_and_the_answer_is_given(
     client = make_app().test_client()
     assert client.post("/predict", json={"rows": [ROW, ROW]}).status_code == 200
     assert "artpulse_events_dropped_total 2.0" in client.get("/metrics").text
+
+
+def test_a_line_cut_off_by_a_full_disk_costs_no_other_line(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_app().test_client()
+    first = client.post("/predict", json=ROW).get_json()["request_id"]
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))
+    assert client.post("/predict", json=ROW).status_code == 200
+    monkeypatch.undo()
+    third = client.post("/predict", json=ROW).get_json()["request_id"]
+    lines = [line for batch in spool.read(home / "run/spool") for line in batch.lines]
+    assert {line["request_id"] for line in lines} == {first, third}
+    assert "artpulse_events_dropped_total 1.0" in client.get("/metrics").text
 
 
 def test_a_full_disk_is_counted_and_the_answer_is_given(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -190,12 +191,16 @@ def test_a_worker_whose_report_cannot_be_written_still_answers(make_app: MakeApp
 def test_readiness_names_what_is_away_and_leaks_nothing(make_app: MakeApp, home: Path) -> None:
     client = make_app(api_keys="secret-key").test_client()
     assert client.get("/ready").get_json()["degraded"] == ["agent"]
-    at = "2026-11-20T10:00:00+00:00"
-    status = {
-        "registry": {"ok": False, "at": at, "error": "/secret/path"},
-        "database": {"ok": True, "at": at},
-    }
-    (home / "run/status.json").write_bytes(orjson.dumps(status))
+    now = datetime.now(UTC)
+    part = {"ok": True, "at": now.isoformat(), "message": "/secret/path"}
+    said = {"registry": {**part, "ok": False}, "database": part, "at": now.isoformat()}
+    for seconds, degraded in (
+        (40, ["agent"]),
+        (0, ["registry"]),
+    ):  # what a silent agent said last does not count
+        said["at"] = (now - timedelta(seconds=seconds)).isoformat()
+        (home / "run/status.json").write_bytes(orjson.dumps(said))
+        assert client.get("/ready").get_json()["degraded"] == degraded
     body = client.get("/ready").get_json()
     assert (body["status"], body["degraded"]) == ("ready", ["registry"])
     assert body["model_registry"] == {"enabled": True}

@@ -1,4 +1,4 @@
-"""A folder of pictures: what is read, what is refused unread, what is passed over, and the document of the check."""
+"""A folder of pictures: what is read, refused unread or passed over, and the document of the check."""
 
 from __future__ import annotations
 
@@ -139,5 +139,5 @@ def test_the_check_gives_one_document_for_folders_and_files(folder: Path) -> Non
 
 
 def test_a_path_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="missing.jpg"):
+    with pytest.raises(DataError, match=r"missing\.jpg"):
         check([tmp_path / "missing.jpg"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,8 @@ def test_generated_pictures_are_the_same_for_the_same_seed_and_others_for_anothe
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         generate(tmp_path / name, per_label=2, seed=seed)
     content = {
-        name: [(tmp_path / name / item.path).read_bytes() for item in scan(tmp_path / name).files] for name in "abc"
+        name: [(tmp_path / name / item.path).read_bytes() for item in scan(tmp_path / name).files]
+        for name in "abc"
     }
     assert content["a"] == content["b"]
     assert not set(content["a"]) & set(content["c"])
@@ -117,10 +119,13 @@ def test_synthetic_pictures_are_never_mixed_with_others(tmp_path: Path) -> None:
         generate(tmp_path / "made", per_label=1, seed=2)
 
 
-@pytest.mark.parametrize("options", [{"labels": ("cubist",)}, {"per_label": 0}, {"start": -1}, {"style": "odd"}])
+@pytest.mark.parametrize(
+    "options", [{"labels": ("cubist",)}, {"per_label": 0}, {"start": -1}, {"style": "odd"}]
+)
 def test_impossible_wishes_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
     with pytest.raises(DataError):
-        generate(tmp_path / "x", **({"per_label": 1, "seed": 0} | options))
+        wishes: dict[str, Any] = {"per_label": 1, "seed": 0}
+        generate(tmp_path / "x", **(wishes | options))
     assert not (tmp_path / "x").exists()
 
 
@@ -129,7 +134,10 @@ def test_shifted_pictures_are_greyer_darker_and_less_sharp(tmp_path: Path) -> No
     generate(tmp_path / "b", per_label=4, seed=9, style="shifted")
     core5 = get("core5")
     means = {
-        name: np.mean([vector((tmp_path / name / f.path).read_bytes(), core5) for f in scan(tmp_path / name).files], axis=0)
+        name: np.mean(
+            [vector((tmp_path / name / f.path).read_bytes(), core5) for f in scan(tmp_path / name).files],
+            axis=0,
+        )
         for name in "ab"
     }
     change = dict(zip(core5.names, means["b"] / means["a"], strict=True))

@@ -194,3 +194,12 @@ def test_under_twenty_rows_the_answer_is_insufficient_data() -> None:
     found = detect({"x": rng.normal(size=500)}, {"x": rng.normal(size=19) + 9})
     assert (found["status"], found["drift"], found["score"]) == ("insufficient_data", False, 0.0)
     assert detect({"x": rng.normal(size=500)}, {"x": rng.normal(size=40) + 9})["status"] == "drift"
+
+
+def test_a_vanished_class_is_seen_in_a_window_of_seventy() -> None:
+    hits = 0
+    for i in range(20):
+        rng = np.random.default_rng([16, i])
+        reference = {"label": rng.choice(list("abcde"), 450), "x": rng.normal(size=450)}
+        hits += detect(reference, {"label": rng.choice(list("abcd"), 70), "x": rng.normal(size=70)})["drift"]
+    assert hits >= 17

@@ -1,0 +1,90 @@
+"""``artpulse predict``: answers of the champion, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import orjson
+
+from artpulse_core.commands.answer import Reply, answering
+from artpulse_core.commands.models import opened, resolve
+from artpulse_core.control.registry import Registry
+from artpulse_core.data.images import read
+from artpulse_core.data.problems import Problem
+from artpulse_core.errors import ContractViolation, RegistryError
+from artpulse_core.model import bundle
+from artpulse_core.model.predictor import Predictor
+from artpulse_core.settings import Settings
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--row", help="One row of fields as JSON, for a problem of fields.")
+@click.option("--problem", help="Default: art for pictures, the default problem for a row.")
+@answering
+def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, problem: str | None) -> Reply:
+    """Answer picture FILES, or one --row of fields, with the champion of the registry."""
+    if bool(files) == bool(row):
+        raise click.UsageError("Give picture files, or one --row.")
+    chosen = resolve(
+        settings, problem or ("art" if files and "art" in settings.problems else settings.default_problem)
+    )
+    _, registry = opened(settings)
+    version, predictor = champion(settings, registry, chosen)
+    if row is not None:
+        names, matrix = ["row"], predictor.bundle.contract.validate([_parsed(row)], "").matrix
+    else:
+        names, matrix = (
+            [str(path) for path in files],
+            np.stack([predictor.features_of(read(path)) for path in files]),
+        )
+    answered = predictor.predict(matrix)
+    answers: list[dict[str, Any]] = [
+        {
+            "input": name,
+            "label": predictor.labels[int(place)],
+            "probabilities": dict(zip(predictor.labels, shares.tolist(), strict=True)),
+        }
+        for name, place, shares in zip(names, answered.predictions, answered.probabilities, strict=True)
+    ]
+    document = {
+        "problem": chosen.name,
+        "model": chosen.model,
+        "version": version,
+        "synthetic": predictor.bundle.manifest.synthetic,
+        "answers": answers,
+    }
+    lines = [
+        f"{item['input']}: {item['label']} ({item['probabilities'][item['label']]:.0%})" for item in answers
+    ]
+    note = ", learned from synthetic pictures" if document["synthetic"] else ""
+    return Reply(document, "\n".join([*lines, f"{chosen.model} version {version}{note}"]))
+
+
+def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[int, Predictor]:
+    """The champion's version and its verified model, downloaded once; raises ``RegistryError`` without one."""
+    version = registry.alias(problem.model, "champion")
+    info = registry.version(problem.model, version) if version is not None else None
+    if version is None or info is None:
+        raise RegistryError(f"{problem.model} has no champion yet: artpulse train --problem {problem.name}")
+    return version, Predictor(
+        bundle.load(fetched(settings, registry, problem, version, info.digest), info.digest)
+    )
+
+
+def fetched(settings: Settings, registry: Registry, problem: Problem, version: int, digest: str) -> Path:
+    """The bundle of a version in the cache of this home, verified; raises ``BundleError`` or ``RegistryError``."""
+    place = settings.cache / "bundles" / digest.removeprefix("sha256:")
+    if not place.exists():
+        registry.download(problem.model, version, place)
+    return place
+
+
+def _parsed(row: str) -> Any:
+    try:
+        return orjson.loads(row)
+    except orjson.JSONDecodeError as error:
+        raise ContractViolation(f"--row is not JSON: {error}") from None

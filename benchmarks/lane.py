@@ -1,0 +1,128 @@
+"""What a lane costs: from an empty store to a champion and a drift report, and again with nothing changed.
+
+Run ``python -m benchmarks.lane [--problem art] [--per-label 60] [--json]``. Each step is the command a person types,
+in a process of its own on one core; its figures are the processor time and peak memory the kernel counted for it,
+imports included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from artpulse_core import settings as settings_module
+from artpulse_core.control.registry import Registry
+from artpulse_core.data import problems
+from artpulse_core.data.sources import generate
+from artpulse_core.model import bundle
+from artpulse_core.model.predictor import Predictor
+from artpulse_core.settings import Settings
+from artpulse_core.store import events
+from artpulse_core.store.database import Database
+
+ROOT = Path(__file__).resolve().parent.parent
+CALL = [sys.executable, "-W", "ignore", "-c", "from artpulse_core.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one command cost."""
+
+    step: str
+    cpu_seconds: float
+    seconds: float
+    peak_mib: float
+
+
+def measured(step: str, home: Path, *words: str) -> Cost:
+    """Run one command in ``home`` and count; a command that fails ends the benchmark with what it said."""
+    environment = {**os.environ, "ARTPULSE_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen([*CALL, *words], cwd=ROOT, env=environment, stdout=said, stderr=said)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            said.seek(0)
+            sys.exit(said.read().decode(errors="replace"))
+    seconds = time.perf_counter() - started
+    return Cost(step, used.ru_utime + used.ru_stime, seconds, used.ru_maxrss / 1024)
+
+
+def serve_some(settings: Settings, problem_name: str, count: int) -> None:
+    """Write events as a server would: ``count`` greyer, darker, softer pictures answered by the champion."""
+    problem = problems.load(settings)[problem_name]
+    registry = Registry(settings)
+    version = registry.alias(problem.model, "champion")
+    if version is None:
+        sys.exit(f"{problem.model} has no champion")
+    folder = settings.home / "benchmark"
+    predictor = Predictor(bundle.load(registry.download(problem.model, version, folder / "bundle")))
+    generate(folder / "pictures", per_label=-(-count // 5), seed=77, style="shifted")
+    now = datetime.now(UTC).isoformat()
+    lines = []
+    for number, path in enumerate(sorted((folder / "pictures").rglob("*.jpg"))[:count]):
+        vector = predictor.features_of(path.read_bytes())
+        answer = predictor.predict(vector[None, :])
+        lines.append(
+            {
+                "id": f"benchmark{number}:0",
+                "at": now,
+                "request_id": f"benchmark{number}",
+                "row": 0,
+                "problem": problem.name,
+                "model": problem.model,
+                "version": version,
+                "status": "ok",
+                "fingerprint": predictor.feature_set.fingerprint,
+                "content": f"benchmark{number}",
+                "features": dict(zip(predictor.feature_set.names, vector.tolist(), strict=True)),
+                "output": {"label": predictor.labels[int(answer.predictions[0])]},
+            }
+        )
+    database = Database(settings.database)
+    database.migrate()
+    events.insert(database, lines)
+
+
+def main() -> None:
+    """Run the steps and print their costs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--problem", default="art")
+    parser.add_argument("--per-label", default=60, type=int, help="pictures of each of the five labels")
+    parser.add_argument("--events", default=200, type=int)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="artpulse-lane-") as folder:
+        home = Path(folder)
+        settings = settings_module.load({}, home=home)
+        of = ("--problem", options.problem)
+        costs = [measured("generate", home, "data", "generate", "--per-label", str(options.per_label))]
+        costs.append(measured("train, empty store", home, "train", *of))
+        serve_some(settings, options.problem, options.events)
+        costs.append(measured("drift report", home, "drift", "run", *of))
+        costs.append(measured("train, nothing changed", home, "train", *of))
+
+    lane = costs[1].cpu_seconds + costs[2].cpu_seconds
+    if options.json:
+        print(json.dumps({"steps": [asdict(cost) for cost in costs], "lane_cpu_seconds": lane}, indent=2))
+        return
+    print(f"{options.problem}, {5 * options.per_label} generated pictures, {options.events} events")
+    for cost in costs:
+        print(
+            f"  {cost.step:<24}{cost.cpu_seconds:7.1f} CPU s {cost.seconds:7.1f} s {cost.peak_mib:7.0f} MiB"
+        )
+    print(f"  empty store to champion and drift report: {lane:.1f} CPU s")
+
+
+if __name__ == "__main__":
+    main()

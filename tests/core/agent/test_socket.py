@@ -1,0 +1,121 @@
+"""The control socket: named answers, deadlines, and nobody else's business."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import pytest
+
+from artpulse_core.agent.socket import ControlSocket
+from artpulse_core.errors import AgentUnavailable, ChangeConflict, FeedbackRefused, SettingsError
+from artpulse_core.exchange import control
+
+
+def refuse(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+    raise ChangeConflict("another change is open")
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="ap-") as folder:  # pytest's own folders are too long for a socket
+        yield Path(folder) / "control.sock"
+
+
+@pytest.fixture
+def ear(path: Path) -> Iterator[ControlSocket]:
+    ear = ControlSocket(
+        path,
+        {
+            "echo": lambda request: {"said": request["word"]},
+            "refuse": refuse,
+            "slow": lambda _request: time.sleep(1) or {},  # type: ignore[func-returns-value]  # list.append as a handler
+        },
+    )
+    yield ear
+    ear.close()
+
+
+def raw(path: Path, data: bytes) -> Any:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(path))
+        connection.sendall(data)
+        return orjson.loads(connection.recv(65536))
+
+
+@pytest.mark.smoke
+@pytest.mark.usefixtures("ear")
+def test_an_operation_answers_or_refuses_by_name(path: Path) -> None:
+    assert control.call(path, "echo", word="ä")["said"] == "ä"
+    with pytest.raises(ChangeConflict, match="another change is open"):
+        control.call(path, "refuse")
+
+
+@pytest.mark.usefixtures("ear")
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b'{"op": "nothing"}\n', "unknown_op"),
+        (b'{"no": 1}\n', "unknown_op"),
+        (b"[]\n", "bad_request"),
+        (b"nonsense\n", "bad_request"),
+        (b'{"op": "echo"}\n', "bad_request"),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_refused_by_code(path: Path, data: bytes, code: str) -> None:
+    answer = raw(path, data)
+    assert (answer["ok"], answer["code"]) == (False, code)
+
+
+@pytest.mark.usefixtures("ear")
+def test_a_caller_never_waits_beyond_its_deadline(path: Path) -> None:
+    with pytest.raises(AgentUnavailable):
+        control.call(path, "slow", deadline=0.1)
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+    for connection in silent:
+        connection.connect(str(path))
+        connection.sendall(b'{"op"')
+    assert control.call(path, "echo", word="x")["said"] == "x"
+    for connection in silent:
+        connection.close()
+
+
+@pytest.mark.usefixtures("ear")
+def test_the_socket_belongs_to_this_user_alone(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_nobody_there_is_named(path: Path) -> None:
+    with pytest.raises(AgentUnavailable):
+        control.call(path, "status")
+
+
+def test_a_closed_socket_is_gone_and_a_dead_one_is_replaced(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    ear = ControlSocket(path, {"echo": lambda _request: {}})
+    assert control.call(path, "echo")["ok"]
+    ear.close()
+    assert not path.exists()
+
+
+def test_a_path_that_is_too_long_names_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="ARTPULSE_RUN_DIR"):
+        ControlSocket(tmp_path / ("x" * 120) / "control.sock", {})
+
+
+def test_the_codes_of_refused_truth_reach_the_caller(path: Path) -> None:
+    def foreign(_request: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise FeedbackRefused("no such row")
+
+    ear = ControlSocket(path, {"feedback": foreign})
+    with pytest.raises(FeedbackRefused, match="no such row"):
+        control.call(path, "feedback")
+    ear.close()
