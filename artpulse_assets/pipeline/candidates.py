@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,9 @@ class Candidate:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Candidate:
-        """The reverse of ``to_dict``."""
-        return cls(**{**data, "folder": Path(data["folder"])})
+        """The reverse of ``to_dict``; whatever else the document says is left out."""
+        known = {item.name: data[item.name] for item in fields(cls)}
+        return cls(**{**known, "folder": Path(data["folder"])})
 
 
 def estimator(algorithm: str, width: int, seed: int) -> Any:

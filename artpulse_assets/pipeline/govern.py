@@ -97,7 +97,7 @@ def challenge(
     rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
-    field = {name: candidate(document) for name, document in made.items()}
+    field = {name: Candidate.from_dict(document) for name, document in made.items()}
     chosen = field[board["chosen"]]
     seed = problem.training.seed
     heat = evaluate.temperature(rows.y, chosen.out_of_fold)
@@ -213,11 +213,6 @@ def policy_file() -> Path | None:
     """The checkout's own policy.yaml when there is one; None for the packaged one."""
     path = project_root() / "policy.yaml"
     return path if path.exists() else None
-
-
-def candidate(document: Mapping[str, Any]) -> Candidate:
-    """A candidate from the document that passes between assets."""
-    return Candidate.from_dict({name: value for name, value in document.items() if name != "run_id"})
 
 
 def _register(

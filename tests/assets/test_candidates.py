@@ -70,9 +70,7 @@ def test_a_fold_without_which_a_label_cannot_be_learned_is_named(tmp_path: Path)
     assert list(tmp_path.rglob("model.onnx")) == []
 
 
-def test_an_export_that_differs_leaves_no_candidate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_that_differs_leaves_no_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = export.to_onnx(candidates.estimator(QUICK, 3).fit(ROWS.x, ROWS.y[::-1]), tables.WIDTH)
     monkeypatch.setattr(export, "to_onnx", lambda _model, _width: wrong)
     with pytest.raises(ExportError, match="differs"):

@@ -169,7 +169,9 @@ def test_bad_data_stops_the_run_before_the_old_dataset_is_overwritten(lane: Lane
 
 
 def _events(opened: Any, record: Any) -> list[Any]:
-    return [entry.dagster_event for entry in opened.all_logs(record.dagster_run.run_id) if entry.dagster_event]
+    return [
+        entry.dagster_event for entry in opened.all_logs(record.dagster_run.run_id) if entry.dagster_event
+    ]
 
 
 def _evaluation(event: Any) -> Any:

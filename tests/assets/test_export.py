@@ -82,4 +82,8 @@ def test_a_foreign_estimator_is_an_export_error_that_names_it(model: Any) -> Non
 def test_a_graph_without_foreign_operators_is_all_there_is(fitted: dict[str, tuple[Any, bytes]]) -> None:
     graph = onnx.load_from_string(export.average([graph for _, graph in fitted.values()]))
     assert {node.domain for node in graph.graph.node} <= {"", "ai.onnx.ml"}
-    assert all(np.isfinite(numpy_helper.to_array(item)).all() for item in graph.graph.initializer if item.data_type == 1)
+    assert all(
+        np.isfinite(numpy_helper.to_array(item)).all()
+        for item in graph.graph.initializer
+        if item.data_type == 1
+    )

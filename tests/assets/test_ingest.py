@@ -116,7 +116,12 @@ def test_the_manifest_gives_label_group_and_wish_also_to_a_file_in_the_root(
     (root / "manifest.csv").write_text("file,label,group,split\nloose.jpg,loud,anna,test\n0.jpg,calm,ben,\n")
     _, found = read(problem, settings)
     rows = by_path(found.frame)
-    assert [rows["loose.jpg"][key] for key in ("label", "group", "wanted", "reason")] == ["loud", "anna", "test", ""]
+    assert [rows["loose.jpg"][key] for key in ("label", "group", "wanted", "reason")] == [
+        "loud",
+        "anna",
+        "test",
+        "",
+    ]
     assert [rows["calm/0.jpg"][key] for key in ("label", "group", "wanted")] == ["calm", "ben", ""]
 
 
@@ -154,7 +159,12 @@ def event(**over: Any) -> dict[str, Any]:
 
 @pytest.mark.smoke
 def test_feedback_becomes_rows_unless_its_numbers_are_another_feature_set_s(problem: Problem) -> None:
-    told = [event(), event(id="r2:0", fingerprint="other"), event(id="r3:0", features=None), event(id="r4:0", content=None)]
+    told = [
+        event(),
+        event(id="r2:0", fingerprint="other"),
+        event(id="r3:0", features=None),
+        event(id="r4:0", content=None),
+    ]
     frame = ingest.labelled_rows(problem, told)
     assert frame["path"].tolist() == ["feedback:r1:0", "feedback:r4:0"]
     assert frame["id"].tolist() == ["c" * 64, "r4:0"]

@@ -88,9 +88,7 @@ def test_a_key_does_not_depend_on_the_order_of_the_document(document: dict[str, 
 
 
 @given(DOCUMENTS, DOCUMENTS)
-def test_different_documents_have_different_keys(
-    first: dict[str, object], second: dict[str, object]
-) -> None:
+def test_different_documents_have_different_keys(first: dict[str, object], second: dict[str, object]) -> None:
     assert (key_of(first) == key_of(second)) == (first == second)
 
 

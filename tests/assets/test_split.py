@@ -148,7 +148,11 @@ def test_a_label_of_two_equal_groups_is_on_both_sides() -> None:
 
 
 def test_about_a_quarter_of_each_label_is_kept_aside() -> None:
-    items = [Row(f"{label}{number:03d}", label, f"{label}{number // 5}") for label in LABELS for number in range(60)]
+    items = [
+        Row(f"{label}{number:03d}", label, f"{label}{number // 5}")
+        for label in LABELS
+        for number in range(60)
+    ]
     found = sides(items)
     for label in LABELS:
         held = [found[row.id] == TEST for row in items if row.label == label]
@@ -177,15 +181,19 @@ def many(label: str, count: int = 12, group: str = "") -> list[Row]:
     [
         pytest.param(many("b", group="one"), "one_sided_label", id="one group"),
         pytest.param(
-            [*many("b", 6, "one"), *(Row(f"c{i}", "b", "two") for i in range(4))], "one_fold_label", id="two groups"
+            [*many("b", 6, "one"), *(Row(f"c{i}", "b", "two") for i in range(4))],
+            "one_fold_label",
+            id="two groups",
         ),
-        pytest.param([Row(row.id, row.label, wanted=TRAIN) for row in many("b")], "one_sided_label", id="manifest"),
+        pytest.param(
+            [Row(row.id, row.label, wanted=TRAIN) for row in many("b")], "one_sided_label", id="manifest"
+        ),
     ],
 )
 def test_a_label_that_cannot_be_learned_and_judged_is_refused_before_anything_is_written(
     items: list[Row], code: str, problem: Problem, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="'b'.*manifest.csv") as caught:
+    with pytest.raises(DataError, match=r"'b'.*manifest\.csv") as caught:
         keep(problem, frame([*many("a"), *items]), tmp_path / "split.json")
     assert [(issue.pointer, issue.code) for issue in caught.value.issues] == [("/b", code)]
     assert list(tmp_path.iterdir()) == []
