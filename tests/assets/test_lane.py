@@ -182,7 +182,12 @@ def test_a_candidate_that_cannot_be_logged_leaves_a_failed_run_of_its_own(
     def broken(*_args: Any) -> None:
         raise ExportError("The disk is full.")
 
-    monkeypatch.setitem(ALGORITHMS, "logistic_regression", {"C": 0.2, "max_iter": 1000})
+    known = candidates.parameters
+
+    def other(algorithm: str, width: int) -> dict[str, Any]:
+        return {"C": 0.2} if algorithm == "logistic_regression" else known(algorithm, width)
+
+    monkeypatch.setattr(candidates, "parameters", other)
     monkeypatch.setattr(tracking, "log_candidate", broken)
     with pytest.raises(RunFailed, match="The disk is full"):
         lane.run()
