@@ -8,6 +8,7 @@ from the contract, and the rules on how much data is enough. Everything that wou
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,9 +132,8 @@ def shortages(problem: Problem, frame: pd.DataFrame) -> list[Issue]:
     return issues
 
 
-def check(problem: Problem, frame: pd.DataFrame) -> None:
-    """Raise ``DataError`` with every shortage and schema failure; return when the rows can be learned from."""
-    issues = [*shortages(problem, frame), *failures(problem, frame)]
+def refuse(problem: Problem, issues: Sequence[Issue]) -> None:
+    """Raise ``DataError`` with every shortage and schema failure; return when there is none."""
     if issues:
         more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
         raise DataError(f"{problem.name}: {issues[0].message}{more}", tuple(issues))
