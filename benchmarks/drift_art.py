@@ -95,7 +95,9 @@ def load(root: Path, group: str, cache: Path, name: str) -> Rows:
     return Rows(found.matrix[kept], y, tuple(labels.tolist()), groups, found.dhash[kept], paths)
 
 
-def extract_changed(root: Path, rows: Rows, pool: np.ndarray, work: Path, name: str, change: str) -> np.ndarray:
+def extract_changed(
+    root: Path, rows: Rows, pool: np.ndarray, work: Path, name: str, change: str
+) -> np.ndarray:
     """Numbers (n, f) of the pictures in ``pool`` after ``change``; NaN elsewhere."""
     folder = work / change.replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +156,13 @@ def new_groups(rows: Rows, rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def windows(
-    rows: Rows, pool: np.ndarray, altered: dict[str, np.ndarray], name: str, count: int, size: int, grouped: bool
+    rows: Rows,
+    pool: np.ndarray,
+    altered: dict[str, np.ndarray],
+    name: str,
+    count: int,
+    size: int,
+    grouped: bool,
 ) -> Iterator[tuple[str, DriftReport]]:
     """(case, report) of ``count`` windows of ``size`` for each case."""
     everything = np.arange(len(rows.y))
@@ -224,7 +232,9 @@ def main() -> None:
             for case, cells in table.items():
                 shares = [100 * cells[s][0] / cells[s][1] if s in cells else np.nan for s in given.sizes]
                 print(f"  {case:34s}" + "".join(f"{share:6.0f}%" for share in shares))
-            print(f"  {given.windows} windows a case and size, {time.perf_counter() - start:.0f} s", flush=True)
+            print(
+                f"  {given.windows} windows a case and size, {time.perf_counter() - start:.0f} s", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ def measured(step: str, home: Path, *words: str, call: list[str] | None = None) 
     environment = {**os.environ, "ARTPULSE_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     started = time.perf_counter()
     with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen([*(call or CALL), *words], cwd=ROOT, env=environment, stdout=said, stderr=said)
+        child = subprocess.Popen(
+            [*(call or CALL), *words], cwd=ROOT, env=environment, stdout=said, stderr=said
+        )
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
