@@ -114,7 +114,6 @@ def challenge(
         test,
         chosen,
         document,
-        units,
         golden_images(raw, split, root),
         provenance,
         now=now.isoformat(timespec="seconds"),

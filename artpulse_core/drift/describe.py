@@ -6,6 +6,7 @@ it, with what it shows by chance alone.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,11 @@ def _numbers(profile: Profile, ordered: Floats, cells: Cells) -> list[dict[str, 
 def _quantiles(values: Floats) -> list[dict[str, float | None]]:
     """Of (d, 9) deciles; None for what is infinite or missing."""
     chosen = values[:, [4, 0, 8]]
-    rows = np.where(np.isfinite(chosen), chosen.astype(object), None).tolist()
-    return [dict(zip(("median", "q10", "q90"), row, strict=True)) for row in rows]
+    names = ("median", "q10", "q90")
+    return [
+        {name: value if isfinite(value) else None for name, value in zip(names, row, strict=True)}
+        for row in chosen.tolist()
+    ]
 
 
 def _psi(cells: Cells, place: NDArray[np.int64]) -> tuple[Floats, Floats]:
