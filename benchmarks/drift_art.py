@@ -1,6 +1,6 @@
 """Drift on pictures: how often windows of changed pictures alarm, and how often clean ones do.
 
-Run: ``python benchmarks/drift_art.py [--images DIR] [--group artist] [--windows 40] [--sets core5 rich]``. Without
+Run: ``python benchmarks/drift_art.py [--images DIR] [--group artist] [--windows 10] [--sets core5 rich]``. Without
 ``--images`` 650 synthetic pictures are painted. DIR holds ``<label>/<file>`` and a ``manifest.csv`` with ``file``
 and a group column. A window is compared as the graph does it: the reference is the features of all pictures that
 are not held out and what a logistic regression says of them out of fold, the window is features and what the model
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from artpulse_assets.pipeline import split, watch
+from artpulse_assets.pipeline import evaluate, watch
 from artpulse_assets.pipeline.candidates import TrainRows, cross_predict, estimator
 from artpulse_core import features
 from artpulse_core.data import generator
@@ -63,13 +63,12 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Numbers (n, f), label indices, groups and difference hashes of n pictures, and their paths."""
+    """Numbers (n, f), label indices, groups and paths of n pictures."""
 
     x: np.ndarray
     y: np.ndarray
     labels: tuple[str, ...]
     groups: np.ndarray
-    hashes: np.ndarray
     paths: tuple[str, ...]
 
 
@@ -93,7 +92,7 @@ def load(root: Path, group: str, cache: Path, name: str) -> Rows:
     labels, y = np.unique([Path(found.paths[i]).parts[0] for i in kept], return_inverse=True)
     groups = np.array([said[Path(found.paths[i]).name] for i in kept])
     paths = tuple(found.paths[i] for i in kept)
-    return Rows(found.matrix[kept], y, tuple(labels.tolist()), groups, found.dhash[kept], paths)
+    return Rows(found.matrix[kept], y, tuple(labels.tolist()), groups, paths)
 
 
 def extract_changed(
@@ -118,19 +117,8 @@ class Champion:
 
     def __init__(self, rows: Rows, train: np.ndarray, name: str, *, seed: int) -> None:
         self.names, self.labels = features.get(name).names, rows.labels
-        x, y, groups = rows.x[train], rows.y[train], rows.groups[train]
-        told = split.assign(
-            [rows.paths[i] for i in train],
-            [rows.labels[i] for i in y],
-            groups.tolist(),
-            rows.hashes[train].tolist(),
-            kept={},
-            wanted=[None] * len(train),
-            test_fraction=0.0,
-            folds=FOLDS,
-            seed=seed,
-        )
-        fold = np.asarray(told.fold)
+        x, y = rows.x[train], rows.y[train]
+        fold = evaluate.stratified(y, FOLDS, seed)
         answers = cross_predict(TrainRows(x, y, fold, rows.labels, ""), fold, ALGORITHM, seed)
         self.model = estimator(ALGORITHM, seed).fit(x, y)
         numbers = dict(zip(self.names, x.T, strict=True))
@@ -195,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--group", default="group")
-    parser.add_argument("--windows", type=int, default=40)
+    parser.add_argument("--windows", type=int, default=10)
     parser.add_argument("--pool", type=int, default=260)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--sets", nargs="+", default=["core5", "rich"])

@@ -114,6 +114,7 @@ def challenge(
         test,
         chosen,
         document,
+        flattering,
         golden_images(raw, split, root),
         provenance,
         now=now.isoformat(timespec="seconds"),

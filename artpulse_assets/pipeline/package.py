@@ -43,6 +43,7 @@ def make(
     test: TestRows,
     chosen: Candidate,
     evaluation: Mapping[str, Any],
+    mixed: np.ndarray,
     images: Sequence[bytes],
     provenance: Mapping[str, Any],
     *,
@@ -51,7 +52,7 @@ def make(
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-    ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and what was measured,
+    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and what was measured,
     not the time or the commit.
     """
     feature_set = features.get(problem.features)
@@ -88,7 +89,7 @@ def make(
         vectors = np.array([features.vector(data, feature_set) for data in small]) if small else None
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
         numbers = {name: rows.x[:, place] for place, name in enumerate(feature_set.names)}
-        profile = watch.reference(rows.labels, numbers, soften(chosen.out_of_fold, heat))
+        profile = watch.reference(rows.labels, numbers, soften(mixed, heat))
         bundle.write(
             folder,
             manifest,

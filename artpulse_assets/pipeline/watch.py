@@ -36,8 +36,9 @@ def reference(
 ) -> drift.Profile:
     """The profile of train rows: ``numbers`` by name, each (n,), and out-of-fold ``probabilities`` (n, k).
 
-    Groups are not told: windows are expected to mix them as the train rows do, and allowing for others would cost
-    most of the power.
+    Windows are expected to mix groups as the train rows do: answers come from random folds (folds of whole groups
+    move the mean answers of windows from the same source by up to 1 σ of the test), and the profile is not told the
+    groups, for allowing for new ones would cost most of the power.
     """
     table = {**numbers, **answers(labels, probabilities)}
     kinds = {name: "answer" for name in table if name not in numbers}
