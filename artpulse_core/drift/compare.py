@@ -24,7 +24,7 @@ from artpulse_core.drift.window import Window, read_window
 MIN_ROWS = 20
 ALPHA = 0.006
 # Share of the false-alarm budget and smallest effect that counts, for each kind of test. Effects: σ for
-# location, answers, spread (of the squared score) and "many"; distance for shape; share of rows for range and missing;
+# location, answers (of the mean), spread (of the squared score) and "many"; distance for shape; share of rows for range and missing;
 # Cohen's w for category; difference for correlation.
 BUDGET = {
     "answers": (0.30, 0.12),

@@ -115,6 +115,31 @@ def _rank_block(cells: Cells, inflation: Floats, rows: slice) -> tuple[Outcome, 
     return results[0], results[1]
 
 
+def mean_test(profile: Profile, matrix: Floats) -> Outcome:
+    """Change of the mean of values that are comparable as they are, such as probabilities (d × m, NaN missing).
+
+    Pooled variance, as under exchangeable rows, with the skew of the reference taken out (``_without_skew``). A
+    calibrated model that becomes sharper keeps its mean probability, not its median: ranks would alarm.
+    """
+    from scipy.special import ndtr
+
+    there = ~np.isnan(matrix)
+    n, m = np.maximum(profile.valid, 1).astype(float), np.maximum(there.sum(axis=1), 1).astype(float)
+    change = np.where(there, matrix, 0.0).sum(axis=1) / m - profile.mean
+    apart = np.where(there, matrix - (profile.mean + change)[:, None], 0.0)
+    pooled = (n * profile.std**2 + (apart * apart).sum(axis=1)) / (n + m) + change**2 * n * m / (n + m) ** 2
+    spread = np.sqrt(pooled)
+    effect = np.divide(change, spread, out=np.zeros_like(change), where=spread > 1e-9)
+    known = np.isfinite(profile.points)
+    scaled = np.where(
+        known, (profile.points - profile.mean[:, None]) / np.maximum(profile.std, 1e-9)[:, None], 0.0
+    )
+    skew = (scaled * scaled * scaled).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    scale = np.sqrt(profile.inflation * (1.0 / n + 1.0 / m))
+    z = _without_skew(effect / scale, skew * (n - m) / (n + m) * scale)
+    return Outcome(2.0 * ndtr(-np.abs(z)), effect, z)
+
+
 def _without_skew(z: Floats, skew: Floats) -> Floats:
     """First Cornish-Fisher term, z - g(z² - 1)/6: squared scores are skewed and the alarm line is far out.
 

@@ -61,8 +61,8 @@ class Profile:
         """Sketch ``columns`` (mapping name → (n,) values, or a DataFrame).
 
         ``kinds`` says ``number`` or ``category`` where the type does not, and ``answer`` for a probability a
-        model gave: those are judged by location alone, because answers out of fold are less sharp than those
-        of the model fitted on everything. ``groups`` (n,) names rows that
+        model gave: those are judged by their mean alone, because answers out of fold are less sharp than
+        those of the model fitted on everything. ``groups`` (n,) names rows that
         belong together (an artist, a patient), where windows bring other groups: they are then allowed the
         wider scatter of such rows, at the price of seeing less. Leave it out where windows mix all groups.
         """
