@@ -1,10 +1,10 @@
 """Drift on pictures: how often windows of changed pictures alarm, and how often clean ones do.
 
-Run: ``python benchmarks/drift_art.py [--images DIR] [--group artist] [--windows 40] [--sets core5 rich]``. Without
+Run: ``python benchmarks/drift_art.py [--images DIR] [--group artist] [--windows 10] [--sets core5 rich]``. Without
 ``--images`` 650 synthetic pictures are painted. DIR holds ``<label>/<file>`` and a ``manifest.csv`` with ``file``
 and a group column. A window is compared as the graph does it: the reference is the features of all pictures that
-are not held out and the labels a logistic regression gives them out of fold, the window is features and the labels
-the model fitted on all of them gives. Changed pictures come from a random pool (``--pool``) to bound the time, clean
+are not held out and what a logistic regression says of them out of fold, the window is features and what the model
+fitted on all of them says. Changed pictures come from a random pool (``--pool``) to bound the time, clean
 ones from all. ``--cache DIR`` keeps the extracted numbers for another run.
 """
 
@@ -24,12 +24,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from artpulse_assets.pipeline import split
+from artpulse_assets.pipeline import evaluate, watch
 from artpulse_assets.pipeline.candidates import TrainRows, cross_predict, estimator
 from artpulse_core import features
 from artpulse_core.data import generator
 from artpulse_core.data.images import scan
-from artpulse_core.drift import DriftReport, Profile
+from artpulse_core.drift import DriftReport, compare
+from artpulse_core.errors import DataError
 from artpulse_core.features.cache import FeatureCache
 
 ALGORITHM = "logistic_regression"
@@ -62,13 +63,12 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Numbers (n, f), label indices, groups and difference hashes of n pictures, and their paths."""
+    """Numbers (n, f), label indices, groups and paths of n pictures."""
 
     x: np.ndarray
     y: np.ndarray
     labels: tuple[str, ...]
     groups: np.ndarray
-    hashes: np.ndarray
     paths: tuple[str, ...]
 
 
@@ -92,7 +92,7 @@ def load(root: Path, group: str, cache: Path, name: str) -> Rows:
     labels, y = np.unique([Path(found.paths[i]).parts[0] for i in kept], return_inverse=True)
     groups = np.array([said[Path(found.paths[i]).name] for i in kept])
     paths = tuple(found.paths[i] for i in kept)
-    return Rows(found.matrix[kept], y, tuple(labels.tolist()), groups, found.dhash[kept], paths)
+    return Rows(found.matrix[kept], y, tuple(labels.tolist()), groups, paths)
 
 
 def extract_changed(
@@ -115,33 +115,19 @@ def extract_changed(
 class Champion:
     """A model and the reference profile of the pictures it was fitted on, as a bundle holds them."""
 
-    def __init__(self, rows: Rows, train: np.ndarray, name: str, *, seed: int, grouped: bool) -> None:
-        self.names, self.labels = features.get(name).names, np.asarray(rows.labels)
-        x, y, groups = rows.x[train], rows.y[train], rows.groups[train]
-        told = split.assign(
-            [rows.paths[i] for i in train],
-            [rows.labels[i] for i in y],
-            groups.tolist(),
-            rows.hashes[train].tolist(),
-            kept={},
-            wanted=[None] * len(train),
-            test_fraction=0.0,
-            folds=FOLDS,
-            seed=seed,
-        )
-        fold = np.asarray(told.fold)
+    def __init__(self, rows: Rows, train: np.ndarray, name: str, *, seed: int) -> None:
+        self.names, self.labels = features.get(name).names, rows.labels
+        x, y = rows.x[train], rows.y[train]
+        fold = evaluate.stratified(y, FOLDS, seed)
         answers = cross_predict(TrainRows(x, y, fold, rows.labels, ""), fold, ALGORITHM, seed)
         self.model = estimator(ALGORITHM, seed).fit(x, y)
-        table = {**dict(zip(self.names, x.T, strict=True)), "label": self.labels[answers.argmax(axis=1)]}
-        units = np.asarray(told.unit) if grouped else None
-        self.profile = Profile.build(table, kinds={"label": "category"}, groups=units)
+        numbers = dict(zip(self.names, x.T, strict=True))
+        self.profile = watch.reference(rows.labels, numbers, answers)
 
     def judge(self, x: np.ndarray) -> DriftReport:
         """The drift report of a window of numbers (m, f)."""
-        said = self.labels[self.model.predict(x)]
-        report = self.profile.compare({**dict(zip(self.names, x.T, strict=True)), "label": said})
-        assert isinstance(report, DriftReport)
-        return report
+        said = watch.answers(self.labels, self.model.predict_proba(x))
+        return compare(self.profile, {**dict(zip(self.names, x.T, strict=True)), **said}, alpha=watch.ALPHA)
 
 
 def new_groups(rows: Rows, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -156,6 +142,7 @@ def new_groups(rows: Rows, rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def windows(
+<<<<<<< HEAD
     rows: Rows,
     pool: np.ndarray,
     altered: dict[str, np.ndarray],
@@ -163,6 +150,9 @@ def windows(
     count: int,
     size: int,
     grouped: bool,
+=======
+    rows: Rows, pool: np.ndarray, altered: dict[str, np.ndarray], name: str, count: int, size: int
+>>>>>>> driftart
 ) -> Iterator[tuple[str, DriftReport]]:
     """(case, report) of ``count`` windows of ``size`` for each case."""
     everything = np.arange(len(rows.y))
@@ -180,11 +170,11 @@ def windows(
             ("one label gone", left, np.setdiff1d(everything, left)),
         ):
             try:
-                champion = Champion(rows, others, name, seed=draw, grouped=grouped)
-            except split.DataError:
+                champion = Champion(rows, others, name, seed=draw)
+            except DataError:
                 continue  # every picture of a label was by artists that are held out
             yield case, champion.judge(rows.x[window])
-        champion = Champion(rows, np.setdiff1d(everything, out), name, seed=draw, grouped=grouped)
+        champion = Champion(rows, np.setdiff1d(everything, out), name, seed=draw)
         for change, x in altered.items():
             yield change, champion.judge(x[out])
 
@@ -203,12 +193,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path)
     parser.add_argument("--group", default="group")
-    parser.add_argument("--windows", type=int, default=40)
+    parser.add_argument("--windows", type=int, default=10)
     parser.add_argument("--pool", type=int, default=260)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--sets", nargs="+", default=["core5", "rich"])
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--grouped", action="store_true", help="tell the profile the artists")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     with ExitStack() as stack:
@@ -225,7 +214,7 @@ def main() -> None:
             effects(rows, altered, pool, features.get(name).names)
             table: dict[str, dict[int, tuple[int, int]]] = {}
             for size in given.sizes:
-                for case, report in windows(rows, pool, altered, name, given.windows, size, given.grouped):
+                for case, report in windows(rows, pool, altered, name, given.windows, size):
                     hits, total = table.setdefault(case, {}).get(size, (0, 0))
                     table[case][size] = (hits + report.drift, total + 1)
             print(f"  {'share of windows that alarm, rows:':34s}" + "".join(f"{s:>7d}" for s in given.sizes))

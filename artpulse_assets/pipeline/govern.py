@@ -118,8 +118,13 @@ def challenge(
         test,
         chosen,
         document,
+<<<<<<< HEAD
         units,
         package.golden_images(raw, split, root),
+=======
+        flattering,
+        golden_images(raw, split, root),
+>>>>>>> driftart
         provenance,
         now=now.isoformat(timespec="seconds"),
         memo=memo,

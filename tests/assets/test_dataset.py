@@ -182,3 +182,12 @@ def _events(opened: Any, record: Any) -> list[Any]:
 def _evaluation(event: Any) -> Any:
     is_check = event.event_type_value == "ASSET_CHECK_EVALUATION"
     return event.event_specific_data if is_check else None
+
+
+@pytest.mark.smoke
+def test_feedback_on_a_picture_of_the_folder_never_unseats_the_picture() -> None:
+    folder = pictures()
+    told = folder.iloc[[0, 1]].assign(path=["feedback:a:0", "feedback:b:0"], label=["loud", "calm"])
+    found = dataset.assemble(folder, told)
+    assert len(found.frame) == len(folder)
+    assert reasons(found) == {"feedback:a:0": "known_picture", "feedback:b:0": "known_picture"}
