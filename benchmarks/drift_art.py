@@ -142,17 +142,7 @@ def new_groups(rows: Rows, rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def windows(
-<<<<<<< HEAD
-    rows: Rows,
-    pool: np.ndarray,
-    altered: dict[str, np.ndarray],
-    name: str,
-    count: int,
-    size: int,
-    grouped: bool,
-=======
     rows: Rows, pool: np.ndarray, altered: dict[str, np.ndarray], name: str, count: int, size: int
->>>>>>> driftart
 ) -> Iterator[tuple[str, DriftReport]]:
     """(case, report) of ``count`` windows of ``size`` for each case."""
     everything = np.arange(len(rows.y))

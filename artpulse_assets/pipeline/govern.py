@@ -118,13 +118,8 @@ def challenge(
         test,
         chosen,
         document,
-<<<<<<< HEAD
-        units,
-        package.golden_images(raw, split, root),
-=======
         flattering,
-        golden_images(raw, split, root),
->>>>>>> driftart
+        package.golden_images(raw, split, root),
         provenance,
         now=now.isoformat(timespec="seconds"),
         memo=memo,

@@ -23,14 +23,10 @@ from artpulse_core.data.problems import Problem
 from artpulse_core.model import bundle, golden
 from artpulse_core.model.predictor import Predictor, soften
 
-<<<<<<< HEAD
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "1"
-=======
 VERSION = "2"
->>>>>>> driftart
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
 GOLDEN_IMAGE_BYTES = 512 * 1024
@@ -61,13 +57,9 @@ def make(
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-<<<<<<< HEAD
-    ``images`` are encoded pictures for the golden answers, ``units`` (n) the groups of the train rows. The key
-    covers what decides the answers and what was measured, not the time or the commit.
-=======
-    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and what was measured,
-    not the time or the commit.
->>>>>>> driftart
+    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded
+    pictures for the golden answers. The key covers what decides the answers and what was measured, not the time or
+    the commit.
     """
     feature_set = features.get(problem.features)
     contract = problem.contract.with_labels(rows.labels)

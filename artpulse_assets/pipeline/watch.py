@@ -31,26 +31,6 @@ SEED = 11
 HISTORY = 500
 
 
-<<<<<<< HEAD
-def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Events as columns: each feature of the bundle, and ``label``, what the bundle's own model says to them.
-
-    Events without features, or of another feature fingerprint, are left out. Labels are answered anew and not read
-    from the events: after a promotion a window holds answers of two models, whose mixes cannot be compared.
-    """
-    manifest = bundle.manifest
-    usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
-    matrix = np.array(
-        [[event["features"].get(name) for name in manifest.feature_names] for event in usable],
-        dtype=np.float64,
-    ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
-    labels = np.full(len(usable), None, dtype=object)
-    whole = np.isfinite(matrix).all(axis=1)
-    if whole.any():
-        answers = Predictor(bundle).predict(matrix[whole]).predictions
-        labels[whole] = np.asarray(bundle.contract.target.labels, dtype=object)[answers]
-    return {**dict(zip(manifest.feature_names, matrix.T, strict=True)), "label": labels}
-=======
 def reference(
     labels: Sequence[str], numbers: Mapping[str, np.ndarray], probabilities: np.ndarray
 ) -> drift.Profile:
@@ -72,7 +52,10 @@ def answers(labels: Sequence[str], probabilities: np.ndarray) -> dict[str, np.nd
     Günnemann & Lipton 2019, "Failing Loudly", arXiv:1810.11953: softmax outputs against predicted classes).
     """
     found = {f"p({label})": probabilities[:, place] for place, label in enumerate(labels)}
-    return {**found, "label": np.asarray(labels, dtype=str)[probabilities.argmax(axis=1)]}
+    known = np.isfinite(probabilities).all(axis=1)
+    likeliest = np.asarray(labels, dtype=object)[np.where(known, probabilities.argmax(axis=1), 0)]
+    likeliest[~known] = None
+    return {**found, "label": likeliest}
 
 
 def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -83,13 +66,16 @@ def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np
     """
     manifest = bundle.manifest
     usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
-    rows = [[float(event["features"][name]) for name in manifest.feature_names] for event in usable]
-    matrix = np.array(rows, dtype=np.float64).reshape(len(usable), len(manifest.feature_names))
-    found = {name: matrix[:, place] for place, name in enumerate(manifest.feature_names)}
+    matrix = np.array(
+        [[event["features"].get(name) for name in manifest.feature_names] for event in usable],
+        dtype=np.float64,
+    ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
     labels = bundle.contract.target.labels
-    said = Predictor(bundle).predict(matrix).probabilities if usable else np.empty((0, len(labels)))
-    return {**found, **answers(labels, said)}
->>>>>>> driftart
+    said = np.full((len(usable), len(labels)), np.nan)
+    whole = np.isfinite(matrix).all(axis=1)
+    if whole.any():
+        said[whole] = Predictor(bundle).predict(matrix[whole]).probabilities
+    return {**dict(zip(manifest.feature_names, matrix.T, strict=True)), **answers(labels, said)}
 
 
 def drift_document(
