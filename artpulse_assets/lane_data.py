@@ -149,7 +149,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         with (
             report.failures()
         ):  # before the value is written: a failed check alone would not protect the old one
-            dataset_module.check(problem, frame)
+            dataset_module.refuse(problem, [*shortages, *broken])
         yield dg.Output(
             frame,
             data_version=dg.DataVersion(dataset_module.digest(frame)),
@@ -187,22 +187,14 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             frame = split_module.keep(problem, dataset, workshop.settings.home / "splits" / f"{name}.json")
         counts = frame.groupby(["label", "side"]).size().unstack(fill_value=0)
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()
-        from artpulse_assets import plots
-
         yield dg.Output(
             frame,
             data_version=dg.DataVersion(dataset_module.digest(frame[["id", "side", "fold"]])),
             metadata={
                 **{side: int((frame["side"] == side).sum()) for side in ("train", "test", "excluded")},
                 "units": int(frame["unit"].nunique()),
-                "balance": report.picture(
-                    plots.class_balance(
-                        {
-                            str(label): {str(side): int(count) for side, count in row.items()}
-                            for label, row in counts.iterrows()
-                        }
-                    ),
-                    "rows by label and side",
+                "balance": report.table(
+                    {"label": label, **row} for label, row in counts.to_dict("index").items()
                 ),
             },
         )

@@ -25,6 +25,8 @@ SOFT_VOTE = "soft_vote"
 ALGORITHMS = ("logistic_regression", "random_forest", "hist_gradient_boosting", "support_vector_machine")
 WIDE = 50  # more features than this are regularised harder; both settings chosen by grouped cross-validation
 
+CALIBRATION_PARTS = 5
+
 
 def parameters(algorithm: str, width: int) -> dict[str, Any]:
     """The parameters of ``algorithm`` for ``width`` features. Labels are balanced: groups leave uneven folds."""
@@ -99,8 +101,11 @@ class Candidate:
         return cls(**{**known, "folder": Path(data["folder"])})
 
 
-def estimator(algorithm: str, width: int, seed: int) -> Any:
-    """A fresh scikit-learn classifier for ``algorithm`` over ``width`` features."""
+def estimator(algorithm: str, width: int, seed: int, parts: int = CALIBRATION_PARTS) -> Any:
+    """A fresh scikit-learn classifier for ``algorithm`` over ``width`` features.
+
+    ``parts`` is how many parts the rows are cut into to calibrate it, at most the rows of the rarest label.
+    """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -117,7 +122,7 @@ def estimator(algorithm: str, width: int, seed: int) -> Any:
         case "hist_gradient_boosting":
             return HistGradientBoostingClassifier(random_state=seed, **chosen)
         case _:  # sigmoid calibration gives probabilities that export; SVC's own are deprecated
-            calibrated = CalibratedClassifierCV(SVC(**chosen), method="sigmoid", cv=5, ensemble=False)
+            calibrated = CalibratedClassifierCV(SVC(**chosen), method="sigmoid", cv=parts, ensemble=False)
             return make_pipeline(StandardScaler(), calibrated)
 
 
@@ -139,7 +144,7 @@ def fit(rows: TrainRows, algorithm: str, *, seed: int, memo: Memo) -> Candidate:
     def build(folder: Path) -> None:
         started = time.perf_counter()
         answers = cross_predict(rows, rows.fold, algorithm, seed)
-        model = estimator(algorithm, rows.x.shape[1], seed).fit(rows.x, rows.y)
+        model = _fitted(rows.x, rows.y, algorithm, seed)
         graph = export.to_onnx(model, rows.x.shape[1])
         export.check_parity(graph, rows.x, model.predict_proba(rows.x))
         _save(folder, answers, graph, time.perf_counter() - started)
@@ -170,15 +175,21 @@ def cross_predict(rows: TrainRows, fold: np.ndarray, algorithm: str, seed: int) 
     answers = np.full((len(rows.y), len(rows.labels)), np.nan)
     for part in np.unique(fold):
         inside = fold != part
-        missing = set(range(len(rows.labels))) - set(rows.y[inside].tolist())
-        if missing:
+        counts = np.bincount(rows.y[inside], minlength=len(rows.labels))
+        if counts.min() < 2:
+            left = "only 1" if counts.min() else "no"
             raise DataError(
-                f"Without fold {part} no picture of label {rows.labels[min(missing)]!r} is left to learn from: "
-                "add pictures of other groups to it, or use fewer folds."
+                f"Without fold {part} {left} picture of label {rows.labels[int(counts.argmin())]!r} is left to learn "
+                "from: add pictures of other groups to it, or use fewer folds."
             )
-        model = estimator(algorithm, rows.x.shape[1], seed).fit(rows.x[inside], rows.y[inside])
+        model = _fitted(rows.x[inside], rows.y[inside], algorithm, seed)
         answers[~inside] = model.predict_proba(rows.x[~inside])
     return answers
+
+
+def _fitted(x: np.ndarray, y: np.ndarray, algorithm: str, seed: int) -> Any:
+    parts = min(CALIBRATION_PARTS, int(np.bincount(y).min()))
+    return estimator(algorithm, x.shape[1], seed, parts).fit(x, y)
 
 
 def _save(folder: Path, answers: np.ndarray, graph: bytes, seconds: float) -> None:

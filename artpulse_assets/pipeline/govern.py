@@ -118,7 +118,7 @@ def challenge(
         test,
         chosen,
         document,
-        units,
+        flattering,
         package.golden_images(raw, split, root),
         provenance,
         now=now.isoformat(timespec="seconds"),

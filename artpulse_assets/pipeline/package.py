@@ -14,20 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import cards, export
+from artpulse_assets.pipeline import cards, export, watch
 from artpulse_assets.pipeline.candidates import Candidate, TrainRows
 from artpulse_assets.pipeline.dataset import TestRows
 from artpulse_assets.pipeline.memo import Memo, Result
 from artpulse_core import features
 from artpulse_core.data.problems import Problem
-from artpulse_core.drift import Profile
 from artpulse_core.model import bundle, golden
 from artpulse_core.model.predictor import Predictor, soften
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "1"
+VERSION = "2"
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
 GOLDEN_IMAGE_BYTES = 512 * 1024
@@ -49,7 +48,7 @@ def make(
     test: TestRows,
     chosen: Candidate,
     evaluation: Mapping[str, Any],
-    units: np.ndarray,
+    mixed: np.ndarray,
     images: Sequence[bytes],
     provenance: Mapping[str, Any],
     *,
@@ -58,8 +57,9 @@ def make(
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-    ``images`` are encoded pictures for the golden answers, ``units`` (n) the groups of the train rows. The key
-    covers what decides the answers and what was measured, not the time or the commit.
+    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded
+    pictures for the golden answers. The key covers what decides the answers and what was measured, not the time or
+    the commit.
     """
     feature_set = features.get(problem.features)
     contract = problem.contract.with_labels(rows.labels)
@@ -94,9 +94,8 @@ def make(
         small = [data for data in images if len(data) <= GOLDEN_IMAGE_BYTES][:GOLDEN_IMAGES]
         vectors = np.array([features.vector(data, feature_set) for data in small]) if small else None
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
-        reference = {name: rows.x[:, place] for place, name in enumerate(feature_set.names)}
-        said = np.asarray(rows.labels)[soften(chosen.out_of_fold, heat).argmax(axis=1)]
-        profile = Profile.build({**reference, "label": said}, kinds={"label": "category"}, groups=units)
+        numbers = {name: rows.x[:, place] for place, name in enumerate(feature_set.names)}
+        profile = watch.reference(rows.labels, numbers, soften(mixed, heat))
         bundle.write(
             folder,
             manifest,

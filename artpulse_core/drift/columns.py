@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Table = Mapping[str, NDArray[Any]]
-NUMBER, CATEGORY = "number", "category"
+NUMBER, CATEGORY, ANSWER = "number", "category", "answer"
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 

@@ -24,9 +24,10 @@ from artpulse_core.drift.window import Window, read_window
 MIN_ROWS = 20
 ALPHA = 0.006
 # Share of the false-alarm budget and smallest effect that counts, for each kind of test. Effects: σ for
-# location, spread (of the squared score) and "many"; distance for shape; share of rows for range and missing;
+# location, answers (of the mean), spread (of the squared score) and "many"; distance for shape; share of rows for range and missing;
 # Cohen's w for category; difference for correlation.
 BUDGET = {
+    "answers": (0.30, 0.12),
     "location": (0.24, 0.12),
     "many": (0.34, 0.12),
     "spread": (0.12, 0.12),
@@ -76,6 +77,7 @@ def _judge(
     details = describe(profile, window, ordered, cells)
     used = np.flatnonzero(enough)
     singles, location = families(profile, window, cells, used, details)
+    used = used[~profile.answers[used]]
     changed = joint.lost_correlations(window.matrix, window.hashes, profile.dependence, profile.inflation)
     p_many, _ = joint.shift_of_many(location.statistic, profile.dependence, enough)
     together = [name for name, there in (("many", len(used) > 1), ("correlation", len(changed.p))) if there]

@@ -6,6 +6,7 @@ it, with what it shows by chance alone.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,25 @@ def _numbers(profile: Profile, ordered: Floats, cells: Cells) -> list[dict[str, 
     psi, chance = _psi(cells, place)
     return [
         {
-            "reference": _quantiles(before[j]),
-            "current": _quantiles(after[j]),
-            "psi": float(psi[j]),
-            "psi_by_chance": float(chance[j]),
+            "reference": was,
+            "current": now,
+            "psi": by_decile,
+            "psi_by_chance": by_chance,
         }
-        for j in range(len(valid))
+        for was, now, by_decile, by_chance in zip(
+            _quantiles(before), _quantiles(after), psi.tolist(), chance.tolist(), strict=True
+        )
     ]
 
 
-def _quantiles(values: Floats) -> dict[str, float | None]:
-    q10, median, q90 = (float(x) if np.isfinite(x) else None for x in values[[0, 4, 8]])
-    return {"median": median, "q10": q10, "q90": q90}
+def _quantiles(values: Floats) -> list[dict[str, float | None]]:
+    """Of (d, 9) deciles; None for what is infinite or missing."""
+    chosen = values[:, [4, 0, 8]]
+    names = ("median", "q10", "q90")
+    return [
+        {name: value if isfinite(value) else None for name, value in zip(names, row, strict=True)}
+        for row in chosen.tolist()
+    ]
 
 
 def _psi(cells: Cells, place: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -33,10 +33,12 @@ def families(
 ) -> tuple[list[Family], Outcome]:
     """All families with a feature to test, and the location outcome of every number feature.
 
-    ``used`` are the number features with enough values. The level that changed most is added to ``details``.
+    ``used`` are the number features with enough values; of a model's answers only the mean is judged. The level that changed most is added to ``details``.
     """
     location, spread = marginal.rank_tests(cells, profile.inflation)
+    asked, used = used[profile.answers[used]], used[~profile.answers[used]]
     found = [
+        Family("answers", marginal.mean_test(profile, window.matrix).pick(asked), asked),
         Family("location", location.pick(used), used),
         Family("spread", spread.pick(used), used),
         Family("shape", marginal.shape_test(cells, profile.inflation).pick(used), used),
@@ -66,6 +68,7 @@ def _categories(profile: Profile, window: Window, cells: Cells, details: list[di
     results: list[tuple[dict[str, int], dict[str, int]]] = []
     places: list[int] = []
     few = (np.isfinite(profile.points).sum(axis=1) <= marginal.FEW_LEVELS) & (cells.m > 0)
+    few &= ~profile.answers
     for j in np.flatnonzero(few).tolist():
         before, after = _levels_of_number(profile, cells, j)
         results.append((before, after))

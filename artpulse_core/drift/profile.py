@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artpulse_core.drift import columns as cols
-from artpulse_core.drift.columns import CATEGORY, NUMBER, Floats
+from artpulse_core.drift.columns import ANSWER, CATEGORY, NUMBER, Floats
 from artpulse_core.drift.dependence import Dependence, cluster_inflation
 from artpulse_core.errors import BundleError
 from artpulse_core.exchange.files import write_whole
 
 MAX_POINTS = 512
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Profile:
     ``points`` (d, K) sorted values, padded with NaN; ``below`` and ``upto`` (d, K) counts of rows under and
     up to each point; ``valid`` and ``missing`` (d,) counts; ``mean``, ``std`` (d,); ``inflation`` (d,) how
     much groups inflate the variance of a mean; ``level_*`` one entry a (category feature, level) pair.
-    ``distinct`` is the share of rows that occur once.
+    ``answers`` (d,) which numbers are a model's answers. ``distinct`` is the share of rows that occur once.
     """
 
     numbers: NDArray[np.str_]
@@ -44,6 +44,7 @@ class Profile:
     mean: Floats
     std: Floats
     inflation: Floats
+    answers: NDArray[np.bool_]
     categories: NDArray[np.str_]
     category_missing: NDArray[np.int64]
     level_feature: NDArray[np.int64]
@@ -59,16 +60,19 @@ class Profile:
     ) -> Profile:
         """Sketch ``columns`` (mapping name → (n,) values, or a DataFrame).
 
-        ``kinds`` says ``number`` or ``category`` where the type does not. ``groups`` (n,) names rows that
+        ``kinds`` says ``number`` or ``category`` where the type does not, and ``answer`` for a probability a
+        model gave: those are judged by their mean alone, because answers out of fold are less sharp than
+        those of the model fitted on everything. ``groups`` (n,) names rows that
         belong together (an artist, a patient), where windows bring other groups: they are then allowed the
         wider scatter of such rows, at the price of seeing less. Leave it out where windows mix all groups.
         """
         table = cols.read_table(columns)
         known = {name: (kinds or {}).get(name) or cols.kind_of(values) for name, values in table.items()}
-        numbers = [name for name in table if known[name] == NUMBER]
+        numbers = [name for name in table if known[name] in (NUMBER, ANSWER)]
         categories = [name for name in table if known[name] == CATEGORY]
         n = len(next(iter(table.values()), np.empty(0)))
         matrix = np.stack([cols.to_numbers(table[x]) for x in numbers]) if numbers else np.empty((0, n))
+        answers = np.asarray([known[name] == ANSWER for name in numbers], dtype=bool)
         levels = [cols.to_levels(table[x]) for x in categories]
         hashes = cols.row_hashes(matrix, [text for text, _ in levels], n)
         distinct = len(np.unique(hashes)) / n if n else 1.0
@@ -87,6 +91,7 @@ class Profile:
             mean=mean,
             std=std,
             inflation=cluster_inflation(matrix, None if groups is None else np.asarray(groups)),
+            answers=answers,
             categories=np.asarray(categories, dtype=np.str_),
             category_missing=np.asarray([gone.sum() for _, gone in levels], dtype=np.int64),
             level_feature=np.repeat(np.arange(len(counted)), [len(names) for names, _ in counted]).astype(
@@ -94,7 +99,7 @@ class Profile:
             ),
             level_name=np.concatenate([np.empty(0, np.str_), *(names for names, _ in counted)]),
             level_count=np.concatenate([np.empty(0, np.int64), *(counts for _, counts in counted)]),
-            dependence=Dependence.build(matrix, hashes),
+            dependence=Dependence.build(np.where(answers[:, None], np.nan, matrix), hashes),
             n=n,
             distinct=distinct,
         )

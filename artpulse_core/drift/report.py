@@ -57,6 +57,9 @@ def explain(name: str, found: dict[str, Any]) -> str:
     before, after = found.get("reference", {}), found.get("current", {})
     if test == "absent":
         return f"{name}: the window has no such column."
+    if test == "answers":
+        change = found["effect"]
+        return f"{name}: the mean answer is {'higher' if change > 0 else 'lower'} by {abs(change):.2f} of its spread."
     if test == "missing":
         return (
             f"{name}: {after['missing']:.1%} of values are missing, {before['missing']:.1%} in the reference."

@@ -61,5 +61,6 @@ def read_window(profile: Profile, current: Any, ids: Any | None) -> Window:
     if len(kept) < rows:
         matrix, hashes = matrix[:, kept], hashes[kept]
         levels, gone = [text[kept] for text in levels], [flags[kept] for flags in gone]
-    extra = tuple(name for name in table if name not in set(profile.names))
+    known = set(profile.names)
+    extra = tuple(name for name in table if name not in known)
     return Window(matrix, levels, gone, hashes, rows, len(kept), absent, extra)

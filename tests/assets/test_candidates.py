@@ -26,9 +26,9 @@ def test_a_candidate_leaves_out_of_fold_answers_and_a_graph_fitted_on_all_rows(t
     assert answers.shape == (90, 3)
     assert np.allclose(answers.sum(axis=1), 1)
     part = ROWS.fold == 2
-    without = candidates.estimator(QUICK, 3).fit(ROWS.x[~part], ROWS.y[~part])
+    without = candidates.estimator(QUICK, tables.WIDTH, 3).fit(ROWS.x[~part], ROWS.y[~part])
     assert np.allclose(answers[part], without.predict_proba(ROWS.x[part]))
-    whole = candidates.estimator(QUICK, 3).fit(ROWS.x, ROWS.y)
+    whole = candidates.estimator(QUICK, tables.WIDTH, 3).fit(ROWS.x, ROWS.y)
     assert export.check_parity(made.onnx, ROWS.x, whole.predict_proba(ROWS.x)) <= 1e-5
     assert Candidate.from_dict(made.to_dict()) == made
 
@@ -49,7 +49,7 @@ def test_the_same_rows_are_fitted_once_and_other_rows_or_seeds_anew(tmp_path: Pa
 
 def test_changed_parameters_are_fitted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = candidates.fit(ROWS, QUICK, seed=3, memo=Memo(tmp_path))
-    monkeypatch.setitem(ALGORITHMS, QUICK, {"C": 1.0, "max_iter": 1000})
+    monkeypatch.setattr(candidates, "parameters", lambda _name, _width: {"C": 0.2})
     second = candidates.fit(ROWS, QUICK, seed=3, memo=Memo(tmp_path))
     assert (second.reused, second.key == first.key) == (False, False)
 
@@ -65,13 +65,28 @@ def test_the_vote_is_the_mean_of_its_members_whatever_their_order(tmp_path: Path
 
 def test_a_fold_without_which_a_label_cannot_be_learned_is_named(tmp_path: Path) -> None:
     fold = np.where(ROWS.y == 1, 4, ROWS.fold)
-    with pytest.raises(DataError, match=r"Without fold 4 no picture of label 'loud'"):
+    with pytest.raises(DataError, match="Without fold 4 no picture of label 'loud'"):
         candidates.fit(replace(ROWS, fold=fold), QUICK, seed=3, memo=Memo(tmp_path))
     assert list(tmp_path.rglob("model.onnx")) == []
 
 
+def test_few_rows_of_a_label_are_calibrated_in_fewer_parts_and_a_single_one_is_named(tmp_path: Path) -> None:
+    few = (ROWS.y != 1) | (np.cumsum(ROWS.y == 1) <= 5)
+    small = replace(ROWS, x=ROWS.x[few], y=ROWS.y[few], fold=ROWS.fold[few], digest="few")
+    made = candidates.fit(small, "support_vector_machine", seed=3, memo=Memo(tmp_path))
+    assert np.isfinite(made.out_of_fold).all()
+    single = (ROWS.y != 1) | ((np.cumsum(ROWS.y == 1) <= 6) & (ROWS.fold > 3)) | (ROWS.fold == 0)
+    lone = np.flatnonzero(single & (ROWS.y == 1) & (ROWS.fold != 0))[1:]
+    single[lone] = False
+    thin = replace(ROWS, x=ROWS.x[single], y=ROWS.y[single], fold=ROWS.fold[single], digest="thin")
+    with pytest.raises(DataError, match="Without fold 0 only 1 picture of label 'loud' is left"):
+        candidates.fit(thin, QUICK, seed=3, memo=Memo(tmp_path))
+
+
 def test_an_export_that_differs_leaves_no_candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = export.to_onnx(candidates.estimator(QUICK, 3).fit(ROWS.x, ROWS.y[::-1]), tables.WIDTH)
+    wrong = export.to_onnx(
+        candidates.estimator(QUICK, tables.WIDTH, 3).fit(ROWS.x, ROWS.y[::-1]), tables.WIDTH
+    )
     monkeypatch.setattr(export, "to_onnx", lambda _model, _width: wrong)
     with pytest.raises(ExportError, match="differs"):
         candidates.fit(ROWS, QUICK, seed=3, memo=Memo(tmp_path))
@@ -80,7 +95,7 @@ def test_an_export_that_differs_leaves_no_candidate(tmp_path: Path, monkeypatch:
 
 def test_an_unknown_algorithm_is_refused() -> None:
     with pytest.raises(DataError, match="'oracle'"):
-        candidates.estimator("oracle", 0)
+        candidates.estimator("oracle", tables.WIDTH, 0)
 
 
 def split(problem: Problem) -> pd.DataFrame:

@@ -34,6 +34,11 @@ def none() -> pd.DataFrame:
     return pictures().iloc[:0]
 
 
+def check(problem: Problem, frame: pd.DataFrame) -> None:
+    """What the asset does before it writes."""
+    dataset.refuse(problem, [*dataset.shortages(problem, frame), *dataset.failures(problem, frame)])
+
+
 def reasons(found: dataset.Assembled) -> dict[str, str]:
     return dict(zip(found.quarantine["path"], found.quarantine["reason"], strict=True))
 
@@ -96,7 +101,7 @@ def test_a_number_that_breaks_the_contract_is_named_with_file_field_and_rule(
     frame = pictures()
     frame.loc[4, "sat_mean"] = value
     with pytest.raises(DataError, match=r"sat_mean.*calm/04\.jpg") as caught:
-        dataset.check(problem, frame)
+        check(problem, frame)
     (issue,) = caught.value.issues
     assert issue.pointer == "/calm/04.jpg/sat_mean"
     assert rule in issue.code
@@ -105,7 +110,7 @@ def test_a_number_that_breaks_the_contract_is_named_with_file_field_and_rule(
 @pytest.mark.smoke
 def test_a_missing_column_is_named(problem: Problem) -> None:
     with pytest.raises(DataError, match="edges"):
-        dataset.check(problem, pictures().drop(columns=["edges"]))
+        check(problem, pictures().drop(columns=["edges"]))
 
 
 @pytest.mark.smoke
@@ -124,7 +129,7 @@ def test_too_little_data_is_refused_by_label_and_number(
     frame: pd.DataFrame, code: str, words: str, problem: Problem
 ) -> None:
     with pytest.raises(DataError, match=words) as caught:
-        dataset.check(problem, frame.reset_index(drop=True))
+        check(problem, frame.reset_index(drop=True))
     assert [issue.code for issue in caught.value.issues] == [code]
 
 
@@ -132,7 +137,7 @@ def test_pictures_that_were_all_refused_make_an_empty_dataset_and_no_crash(probl
     found = dataset.assemble(pictures().assign(id="", reason="truncated", message="Torn."), none())
     assert len(found.quarantine) == 24
     with pytest.raises(DataError, match="no usable picture"):
-        dataset.check(problem, found.frame)
+        check(problem, found.frame)
 
 
 def test_train_and_test_rows_share_their_labels_and_their_numbers_survive_single_precision(
@@ -177,3 +182,12 @@ def _events(opened: Any, record: Any) -> list[Any]:
 def _evaluation(event: Any) -> Any:
     is_check = event.event_type_value == "ASSET_CHECK_EVALUATION"
     return event.event_specific_data if is_check else None
+
+
+@pytest.mark.smoke
+def test_feedback_on_a_picture_of_the_folder_never_unseats_the_picture() -> None:
+    folder = pictures()
+    told = folder.iloc[[0, 1]].assign(path=["feedback:a:0", "feedback:b:0"], label=["loud", "calm"])
+    found = dataset.assemble(folder, told)
+    assert len(found.frame) == len(folder)
+    assert reasons(found) == {"feedback:a:0": "known_picture", "feedback:b:0": "known_picture"}

@@ -34,6 +34,7 @@ GRAPH: dict[str, tuple[set[str], set[str], set[str]]] = {
     "candidates/logistic_regression": ({"split"}, MODEL_KINDS, set()),
     "candidates/random_forest": ({"split"}, MODEL_KINDS, set()),
     "candidates/hist_gradient_boosting": ({"split"}, MODEL_KINDS, set()),
+    "candidates/support_vector_machine": ({"split"}, MODEL_KINDS, set()),
     "candidates/soft_vote": ({"split", *SINGLE}, {"onnx", "mlflow"}, set()),
     "leaderboard": ({"split", *ALL}, {"matplotlib"}, {"beats_a_dummy"}),
     "challenger": ({"raw", "split", "leaderboard", *ALL}, {"onnx", "mlflow"}, {"gate", "golden_answers"}),
@@ -42,7 +43,7 @@ GRAPH: dict[str, tuple[set[str], set[str], set[str]]] = {
     "drift_report": ({"champion"}, {"numpy", "sql"}, {"no_drift"}),
     "performance_report": ({"champion", "labelled_events"}, {"numpy", "sql"}, set()),
 }
-CODE_VERSIONS = dict.fromkeys(GRAPH, "1")
+CODE_VERSIONS = {name: "3" if name.startswith("candidates/") else "1" for name in GRAPH}
 REPORTS = {"drift_report", "performance_report"}
 PROBLEMS = ("art_core5", "art")
 

@@ -15,8 +15,9 @@ from artpulse_assets.jobs import monitor_name
 from artpulse_assets.pipeline import ingest
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.generator import generate
+from artpulse_core.data.painting import LABELS
 from artpulse_core.store import events, reports
-from tests.assets.conftest import NAME, PER_LABEL, SEED, Lane
+from tests.assets.conftest import NAME, PER_LABEL, SEED, Lane, metadata
 from tests.assets.test_lane import insert
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -67,7 +68,10 @@ def test_new_pictures_are_trained_once_when_the_folder_has_come_to_rest(
     (again,) = sensor.tick().run_requests  # until the run has started, the daemon knows the key
     assert again.run_key == request.run_key
 
-    lane.run()
+    seen = defs.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection={dg.AssetKey([NAME, "raw"])}
+    )
+    assert seen.execute_in_process(instance=instance).success
     done = sensor.tick()
     assert (done.run_requests, done.skip_message) == ([], "The pictures are those of the last training.")
 
@@ -103,16 +107,20 @@ def test_drift_asks_for_one_training_an_episode_and_only_with_something_new_to_l
     assert nothing.run_requests == []
     assert "no new picture or label" in nothing.skip_message
 
-    insert(lane, "standard", 20)
-    label(lane, 20)
-    lane.run(monitor_name(NAME))  # monitoring looks at the labels too; it learns nothing from them
+    insert(lane, "standard", 60)
+    label(lane, 60)
+    watched = lane.run(monitor_name(NAME))  # monitoring looks at the labels too; it learns nothing from them
+    assert metadata(watched, "performance_report")["labelled_answers"] == 60
     drift(lane, "v1-one")
     (first,) = sensor.tick().run_requests
     assert first.run_key == f"drift:{NAME}:v1-one"
     assert first.tags["episode"] == "v1-one"
     assert [request.run_key for request in sensor.tick().run_requests] == [first.run_key]
 
-    lane.run()
+    trained = lane.run()
+    assert metadata(trained, "dataset")["feedback_rows"] == 60
+    assert metadata(trained, "dataset")["rows"] == 5 * PER_LABEL + 60
+    assert lane.aliases == {"champion": 1, "challenger": 2}
     assert sensor.tick().run_requests == []
     drift(lane, "v1-two")
     assert sensor.tick().run_requests == []
@@ -125,7 +133,14 @@ def label(lane: Lane, count: int) -> None:
     database = lane.database()
     try:
         for number in range(count):
-            events.add_label(database, request_id=f"r{number}", row=0, label="vibrant", caller="k", at=NOW)
+            events.add_label(
+                database,
+                request_id=f"r{number}",
+                row=0,
+                label=LABELS[number % len(LABELS)],
+                caller="k",
+                at=NOW,
+            )
     finally:
         database.dispose()
 

@@ -203,3 +203,38 @@ def test_a_vanished_class_is_seen_in_a_window_of_seventy() -> None:
         reference = {"label": rng.choice(list("abcde"), 450), "x": rng.normal(size=450)}
         hits += detect(reference, {"label": rng.choice(list("abcd"), 70), "x": rng.normal(size=70)})["drift"]
     assert hits >= 17
+
+
+def answers(rng: Rng, n: int, sharp: float, *, without: int | None = None) -> dict[str, np.ndarray]:
+    """Probabilities of a mediocre model for five labels, one of which may not occur."""
+    truth = rng.choice([k for k in range(5) if k != without], n)
+    logits = sharp * rng.normal(size=(n, 5))
+    logits[np.arange(n), truth] += 1.8 * sharp
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return {f"p{k}": chances[:, k] for k in range(5)}
+
+
+@pytest.mark.smoke
+def test_a_vanished_class_is_seen_in_the_answers_of_a_model_that_is_often_wrong() -> None:
+    kinds, asked, labels = {f"p{k}": "answer" for k in range(5)}, 0, 0
+    for i in range(20):
+        rng = np.random.default_rng([17, i])
+        before, after = answers(rng, 450, 1.0), answers(rng, 200, 1.0, without=i % 5)
+        found = detect(before, after, kinds=kinds)
+        asked += found["features"][f"p{i % 5}"]["drift"]
+        mixes = [{"label": np.argmax(list(x.values()), axis=0).astype(str)} for x in (before, after)]
+        labels += detect(*mixes)["drift"]
+    assert asked >= 18
+    assert asked > labels
+
+
+def test_answers_that_are_only_sharper_are_no_drift() -> None:
+    kinds = {f"p{k}": "answer" for k in range(5)}
+    plain = hits = 0
+    for i in range(20):
+        rng = np.random.default_rng([18, i])
+        before, after = answers(rng, 450, 0.8), answers(rng, 200, 1.6)
+        hits += detect(before, after, kinds=kinds)["drift"]
+        plain += detect(before, after)["drift"]
+    assert plain == 20
+    assert hits <= 4

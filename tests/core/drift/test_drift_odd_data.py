@@ -56,6 +56,23 @@ def test_tables_without_rows_or_columns_are_insufficient_data() -> None:
         assert detect(reference, current)["status"] == "insufficient_data"
 
 
+@pytest.mark.smoke
+@pytest.mark.parametrize("rows", [0, 1, 19])
+@pytest.mark.parametrize("width", [0, 1, 5, 80])
+def test_a_window_of_numbers_and_labels_with_too_few_rows_is_insufficient_data(rows: int, width: int) -> None:
+    rng = np.random.default_rng([rows, width])
+
+    def draw(n: int, far: float) -> dict[str, np.ndarray]:
+        numbers = {f"x{j}": rng.normal(size=n) + far for j in range(width)}
+        return {**numbers, "label": rng.choice(["a", "b"], n).astype(str)}
+
+    profile = Profile.build(draw(N, 0.0), kinds={"label": "category"}, groups=np.arange(N) // 3)
+    for ids in (None, np.arange(rows)):
+        report = profile.compare(draw(rows, 9.0), ids=ids)
+        assert (report.status, report.score, report.blamed) == ("insufficient_data", 0.0, ())
+    assert Profile.build(draw(rows, 0.0)).compare(draw(N, 9.0)).status == "insufficient_data"
+
+
 def test_a_missing_column_is_a_finding_and_an_extra_one_a_note() -> None:
     reference = {"x": RNG.normal(size=N), "y": RNG.normal(size=N)}
     found = detect(reference, {"x": reference["x"], "z": RNG.normal(size=N)})
