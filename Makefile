@@ -17,7 +17,7 @@ ROW ?= {"hue_mean": 0.08, "sat_mean": 0.55, "val_mean": 0.62, "contrast": 0.48, 
 REASON ?= promoted with make
 API_URL ?= http://127.0.0.1:$(or $(PORT),8000)
 PYTEST_ARGS ?=
-BENCHMARKS ?= features drift gate lane serving
+BENCHMARKS ?= features drift drift_art gate lane serving
 
 of_problem = $(if $(PROBLEM),--problem $(PROBLEM))
 pytest = $(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -56,15 +56,15 @@ train-images: $(INSTALLED) ## Train the problem art, from pictures
 	@$(BIN)/artpulse train --problem art
 
 .PHONY: serve
-serve: $(INSTALLED) ## Serve the champions on PORT (default 8000)
-	@$(BIN)/artpulse serve
+serve: $(INSTALLED) ## Serve the champions on PORT (default 8000), with one operate key that is printed once
+	@$(BIN)/artpulse serve --new-key
 
 .PHONY: predict
-predict: $(INSTALLED) ## Send one row of five numbers to the running server; ROW='{…}' for another
+predict: $(INSTALLED) ## Answer one row of five numbers with the champion; ROW='{…}' for another
 	@$(BIN)/artpulse predict --row '$(ROW)' $(of_problem)
 
 .PHONY: predict-image
-predict-image: $(INSTALLED) ## Send one picture to the running server: IMAGE=file
+predict-image: $(INSTALLED) ## Answer one picture with the champion: IMAGE=file
 	@test -n "$(IMAGE)" || { echo "Which picture? make predict-image IMAGE=path/to/picture.jpg" >&2; exit 64; }
 	@$(BIN)/artpulse predict "$(IMAGE)" $(of_problem)
 
@@ -100,7 +100,7 @@ ui: $(INSTALLED) ## Open runs, models and aliases: MLflow UI on port 5000
 # --- Keeping the house in order ----------------------------------------------------------------------------------
 .PHONY: test
 test: $(TESTABLE) ## Run the default tests: no server, no browser, under two minutes
-	@$(pytest)
+	@$(pytest) -n 2 --dist loadfile
 
 .PHONY: smoke
 smoke: $(TESTABLE) ## Run the fast part of the tests, under twenty seconds

@@ -15,6 +15,7 @@ from flask import Flask, Response, g, request
 from pydantic import BaseModel
 
 from artpulse_api.errors import RequestRefused
+from artpulse_api.leftovers import discard
 from artpulse_api.request_id import new_id
 from artpulse_api.serving import Call, Serving
 from artpulse_core.errors import SettingsError
@@ -102,6 +103,7 @@ def _hooks(app: Flask, serving: Serving) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
+        discard(request.environ)
         headers = response.headers
         headers["X-Request-ID"] = g.request_id
         headers["X-Content-Type-Options"] = "nosniff"

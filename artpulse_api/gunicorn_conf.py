@@ -51,6 +51,11 @@ accesslog = None
 control_socket_disable = True
 
 
+def when_ready(server: Any) -> None:
+    """Withdraw the gauges the master made when it imported the application: it serves nothing."""
+    _forget(os.getpid())
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Keep the collector from touching shared pages in the children."""
     gc.freeze()
@@ -65,8 +70,12 @@ def post_worker_init(worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """Forget a dead worker's gauges and report."""
-    from prometheus_client import multiprocess
-
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call] # it has no annotations
+    _forget(worker.pid)
     with contextlib.suppress(FileNotFoundError):
         (_loaded.run / WORKERS / f"{worker.pid}.json").unlink()
+
+
+def _forget(pid: int) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no annotations

@@ -7,6 +7,7 @@ raw path), so that a scan of unknown addresses cannot grow them. Does not belong
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from flask import Flask
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -185,5 +186,4 @@ class Metrics:
         self._sequence.set(sequence)
         for problem, seconds in models:
             self._model_age.labels(problem).set(seconds)
-        if registry is not None:
-            self._staleness.set(registry)
+        self._staleness.set(inf if registry is None else registry)  # never heard of is the stalest there is

@@ -20,7 +20,7 @@ def numbers(values: Any) -> np.ndarray:
 
     def read(value: object) -> float:
         try:
-            return float(value)  # type: ignore[arg-type]
+            return float(value)  # type: ignore[arg-type]  # float raises for what is none
         except (TypeError, ValueError):
             return float("nan")
 

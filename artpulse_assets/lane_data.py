@@ -149,13 +149,14 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         with (
             report.failures()
         ):  # before the value is written: a failed check alone would not protect the old one
-            dataset_module.check(problem, frame)
+            dataset_module.refuse(problem, [*shortages, *broken])
         yield dg.Output(
             frame,
             data_version=dg.DataVersion(dataset_module.digest(frame)),
             metadata={
                 "rows": len(frame),
                 "feedback_rows": len(labelled),
+                "feedback": dataset_module.digest(labelled),
                 "quarantined": len(quarantine),
                 "quarantine": report.table(quarantine.to_dict("records")),
                 "labels": report.table(
@@ -186,29 +187,26 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             frame = split_module.keep(problem, dataset, workshop.settings.home / "splits" / f"{name}.json")
         counts = frame.groupby(["label", "side"]).size().unstack(fill_value=0)
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()
-        from artpulse_assets import plots
-
         yield dg.Output(
             frame,
             data_version=dg.DataVersion(dataset_module.digest(frame[["id", "side", "fold"]])),
             metadata={
                 **{side: int((frame["side"] == side).sum()) for side in ("train", "test", "excluded")},
                 "units": int(frame["unit"].nunique()),
-                "balance": report.picture(
-                    plots.class_balance(
-                        {
-                            str(label): {str(side): int(count) for side, count in row.items()}
-                            for label, row in counts.iterrows()
-                        }
-                    ),
-                    "rows by label and side",
+                "balance": report.table(
+                    {"label": label, **row} for label, row in counts.to_dict("index").items()
                 ),
             },
         )
         yield dg.AssetCheckResult(
             check_name="no_group_straddles",
             passed=bool((sides <= 1).all()),
-            metadata={"excluded": int((frame["side"] == split_module.EXCLUDED).sum())},
+            metadata={
+                "excluded": report.table(
+                    {"path": path, "reason": "ties rows of both sides together"}
+                    for path in frame.loc[frame["side"] == split_module.EXCLUDED, "path"]
+                )
+            },
         )
 
     @dg.asset(

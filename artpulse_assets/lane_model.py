@@ -11,7 +11,7 @@ import dagster as dg
 import orjson
 
 from artpulse_assets import report
-from artpulse_assets.pipeline import candidates, dataset, evaluate, govern
+from artpulse_assets.pipeline import candidates, dataset, evaluate
 from artpulse_assets.pipeline.candidates import ALGORITHMS, SOFT_VOTE, Candidate
 from artpulse_assets.resources import MlflowRuns, Workshop
 from artpulse_core.data.problems import Problem
@@ -66,7 +66,7 @@ def _vote(problem: Problem, common: Common) -> dg.AssetsDefinition:
     ) -> dg.Output[dict[str, Any]]:
         rows = dataset.train_rows(problem, split)
         with report.failures():
-            field = [govern.candidate(members[name]) for name in ALGORITHMS]
+            field = [Candidate.from_dict(members[name]) for name in ALGORITHMS]
             made = candidates.vote(rows, field, memo=workshop.memo)
         return _record(context, workshop, runs, problem, rows, made)
 
@@ -138,7 +138,7 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
         units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
         training = problem.training
         board = evaluate.leaderboard(
-            rows, units, [govern.candidate(made[name]) for name in field], training.metric, training.seed
+            rows, units, [Candidate.from_dict(made[name]) for name in field], training.metric, training.seed
         )
         drawn = figures.of_leaderboard(board, workshop.memo).pictures
         eda.write_figures(workshop.settings.artifacts(problem.name), drawn)
@@ -205,6 +205,8 @@ def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         leaderboard: Any,
         **made: Any,
     ) -> Iterator[Any]:
+        from artpulse_assets.pipeline import govern  # brings SQLAlchemy
+
         with report.failures():
             done = govern.challenge(
                 problem,
@@ -265,6 +267,8 @@ def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     def champion(
         context: dg.AssetExecutionContext, workshop: Workshop, challenger: Mapping[str, Any]
     ) -> dg.Output[dict[str, Any]]:
+        from artpulse_assets.pipeline import govern
+
         with report.failures():
             served = govern.crown(
                 problem,

@@ -26,6 +26,13 @@ MOST_LABELS = 100_000
 Common = Callable[[str, str, str, set[str]], dict[str, Any]]
 
 
+def feedback(problem: Problem, workshop: Workshop) -> Any:
+    """Labelled events of ``problem`` that can be learned from, as rows like pictures."""
+    from artpulse_core.store import events
+
+    return ingest.labelled_rows(problem, events.labelled(workshop.database, problem.name, limit=MOST_LABELS))
+
+
 def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     """The three assets."""
     name = problem.name
@@ -43,14 +50,12 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         from artpulse_core.store import events
 
         with report.failures():
-            rows = events.labelled(workshop.database, name, limit=MOST_LABELS)
-            frame = ingest.labelled_rows(problem, rows)
+            frame = feedback(problem, workshop)
         return dg.Output(
             frame,
             data_version=dg.DataVersion(digest(frame)),
             metadata={
-                "labelled": len(rows),
-                "usable": len(frame),
+                "labelled": len(frame),
                 "of_answers": events.count(workshop.database, name),
             },
         )
@@ -70,20 +75,20 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         ],
     )
     def drift_report(context: dg.AssetExecutionContext, config: Window, workshop: Workshop) -> Iterator[Any]:
-        from artpulse_assets.pipeline import cards, govern
+        from artpulse_assets.pipeline import cards, served
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
 
         with report.failures():
-            served = workshop.registry.alias(problem.model, "champion")
-            folder = govern.champion_folder(problem, served, workshop.settings, workshop.registry)
-            if folder is None or served is None:
+            version = workshop.registry.alias(problem.model, "champion")
+            folder = served.champion_folder(problem, version, workshop.settings, workshop.registry)
+            if folder is None or version is None:
                 raise dg.Failure(f"{problem.model} has no champion to compare with.", allow_retries=False)
             loaded = bundle.load(folder)
             window = events.window(workshop.database, name, limit=config.rows)
             last = reports.latest(workshop.database, "drift", name)
             document = watch.drift_document(
-                problem, loaded, served, window, last["document"] if last else None, workshop.now()
+                problem, loaded, version, window, last["document"] if last else None, workshop.now()
             )
             pictures = watch.drift_pictures(loaded, document, window)
             watch.publish_drift(
@@ -99,7 +104,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 "status": document["status"],
                 "drift_score": document["score"],
                 "window": document["n_current"],
-                "version": served,
+                "version": version,
                 "episode": document["episode"] or "none",
                 "reasons": dg.MetadataValue.md(
                     "\n".join(f"- {text}" for text in document["reasons"]) or "none"
@@ -128,18 +133,19 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         deps=[dg.AssetKey([name, "champion"]), dg.AssetKey([name, "labelled_events"])],
     )
     def performance_report(workshop: Workshop) -> dg.Output[dict[str, Any]]:
-        from artpulse_assets.pipeline import govern
+        from artpulse_assets.pipeline import served
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
 
         with report.failures():
-            served = workshop.registry.alias(problem.model, "champion")
-            folder = govern.champion_folder(problem, served, workshop.settings, workshop.registry)
-            if folder is None or served is None:
+            version = workshop.registry.alias(problem.model, "champion")
+            folder = served.champion_folder(problem, version, workshop.settings, workshop.registry)
+            if folder is None or version is None:
                 raise dg.Failure(f"{problem.model} has no champion to look back at.", allow_retries=False)
             labels = bundle.load(folder).contract.target.labels
             told = events.labelled(workshop.database, name, limit=MOST_LABELS)
-            document = watch.performance_document(problem, labels, served, told, workshop.now())
+            answered = events.count(workshop.database, name)
+            document = watch.performance_document(problem, labels, version, told, answered, workshop.now())
             reports.add(workshop.database, "performance", name, document, workshop.now())
         return dg.Output(
             document,

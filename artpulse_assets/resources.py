@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from artpulse_core.store.database import Database
 
 
-class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic only in Dagster's own types
     """Settings, registry and database of this installation, opened when first asked for."""
 
     @cached_property
@@ -51,12 +51,17 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Results keyed by their inputs."""
         return Memo(self.settings.cache / "results")
 
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the database, if this run, or this tick of a sensor, opened it."""
+        if "database" in self.__dict__:
+            self.database.dispose()
+
     def now(self) -> datetime:
         """The time, in UTC."""
         return datetime.now(UTC)
 
 
-class MlflowRuns(dg.ConfigurableResource):  # type: ignore[type-arg]
+class MlflowRuns(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic only in Dagster's own types
     """One MLflow run for each asset step that asks for one.
 
     dagster-mlflow opens one run per Dagster run; the steps' runs are nested below it where the job has it.
@@ -105,7 +110,8 @@ def mlflow_umbrella(context: dg.InitResourceContext) -> Iterator[Any]:
         "experiment_name": settings.mlflow_experiment_name,
         "mlflow_tracking_uri": settings.tracking_uri,
     }
-    yield from mlflow_tracking.resource_fn(context.replace_config(config))  # type: ignore[call-arg]  # declared too narrowly upstream
+    start: Any = mlflow_tracking.resource_fn  # typed as a function without a context, which it has
+    yield from start(context.replace_config(config))
 
 
 @event_list_hook(name="end_mlflow_on_run_finished", required_resource_keys={"mlflow"})

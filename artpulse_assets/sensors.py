@@ -12,7 +12,8 @@ import dagster as dg
 
 from artpulse_assets.jobs import train_name
 from artpulse_assets.lane import Lane
-from artpulse_assets.pipeline import ingest
+from artpulse_assets.lane_watch import feedback
+from artpulse_assets.pipeline import dataset, ingest
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import DataError
@@ -59,7 +60,7 @@ def _drift(problem: Problem) -> dg.SensorDefinition:
         description="Asks for one retraining per drift episode, if there is anything new to learn from.",
     )
     def drift(context: dg.SensorEvaluationContext, workshop: Workshop) -> dg.RunRequest | dg.SkipReason:
-        from artpulse_core.store import events, reports
+        from artpulse_core.store import reports
 
         last = reports.latest(workshop.database, "drift", problem.name)
         if last is None:
@@ -67,8 +68,7 @@ def _drift(problem: Problem) -> dg.SensorDefinition:
         document = last["document"]
         if not document["drift"]:
             return dg.SkipReason(f"The newest drift report says {document['status']}.")
-        labelled = len(events.labelled(workshop.database, problem.name, limit=1_000_000))
-        if not _anything_new(context.instance, problem, workshop, labelled):
+        if not _anything_new(context.instance, problem, workshop):
             return dg.SkipReason(
                 f"Drift episode {document['episode']}, but no new picture or label since the last training: "
                 "label what was asked (POST /feedback) or add pictures, then a retraining will be asked for."
@@ -92,8 +92,11 @@ def _trained_listing(instance: dg.DagsterInstance, problem: Problem) -> str | No
     return _latest_metadata(instance, problem, "raw").get("listing")
 
 
-def _anything_new(instance: dg.DagsterInstance, problem: Problem, workshop: Workshop, labelled: int) -> bool:
-    if labelled > int(_latest_metadata(instance, problem, "labelled_events").get("labelled", 0)):
+def _anything_new(instance: dg.DagsterInstance, problem: Problem, workshop: Workshop) -> bool:
+    # Compared with the dataset, which only training makes; the hourly monitoring makes labelled_events anew.
+    told = feedback(problem, workshop)
+    trained = _latest_metadata(instance, problem, "dataset").get("feedback")
+    if len(told) and dataset.digest(told) != trained:
         return True
     try:
         digest = ingest.listing_digest(ingest.folder(problem, workshop.settings))

@@ -8,6 +8,7 @@ from the contract, and the rules on how much data is enough. Everything that wou
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +39,17 @@ def assemble(pictures: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
     """Join pictures and labelled events into rows with unique ids, in the order of the ids.
 
     Rows that carry a reason already go to quarantine with it. The same content under two labels is a
-    contradiction and both go there; under one label the first path stays.
+    contradiction and both go there; under one label the first path stays. Feedback on a picture of the folder
+    never unseats it: who may ask must not be able to shrink the dataset.
     """
     import pandas as pd
 
-    parts = [part for part in (pictures, labelled) if len(part)]
+    known = labelled["id"].isin(pictures.loc[pictures["reason"] == "", "id"])
+    told = labelled.assign(
+        reason=labelled["reason"].mask(known, "known_picture"),
+        message=labelled["message"].mask(known, "The folder holds this picture; its own label counts."),
+    )
+    parts = [part for part in (pictures, told) if len(part)]
     everything = pd.concat(parts, ignore_index=True) if parts else pictures
     refused = everything[everything["reason"] != ""]
     frame = everything[everything["reason"] == ""].sort_values(["id", "path"], kind="stable")
@@ -131,9 +138,8 @@ def shortages(problem: Problem, frame: pd.DataFrame) -> list[Issue]:
     return issues
 
 
-def check(problem: Problem, frame: pd.DataFrame) -> None:
-    """Raise ``DataError`` with every shortage and schema failure; return when the rows can be learned from."""
-    issues = [*shortages(problem, frame), *failures(problem, frame)]
+def refuse(problem: Problem, issues: Sequence[Issue]) -> None:
+    """Raise ``DataError`` with every shortage and schema failure; return when there is none."""
     if issues:
         more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
         raise DataError(f"{problem.name}: {issues[0].message}{more}", tuple(issues))

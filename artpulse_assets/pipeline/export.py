@@ -6,6 +6,7 @@ Belongs here: conversion, the parity check and the averaging of graphs. A graph 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,12 +24,15 @@ def to_onnx(model: Any, width: int) -> bytes:
     from skl2onnx import to_onnx as convert
 
     try:
-        graph = convert(
-            model,
-            np.zeros((1, width), dtype=np.float32),
-            options={"zipmap": False},
-            target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
-        )
+        with warnings.catch_warnings():
+            # skl2onnx 1.20 reads SVC attributes that scikit-learn 1.9 calls deprecated
+            warnings.simplefilter("ignore", FutureWarning)
+            graph = convert(
+                model,
+                np.zeros((1, width), dtype=np.float32),
+                options={"zipmap": False},
+                target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+            )
     except (RuntimeError, ValueError) as error:
         raise ExportError(f"{type(model).__name__} cannot be exported: {str(error)[:300]}") from error
     return bytes(graph.SerializeToString())

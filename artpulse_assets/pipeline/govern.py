@@ -6,25 +6,30 @@ Belongs here: the order of these steps. Judging is ``gate``, packaging is ``pack
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import orjson
-
-from artpulse_assets.pipeline import dataset, eda, evaluate, export, figures, gate, ingest, package, tracking
+from artpulse_assets.pipeline import (
+    dataset,
+    evaluate,
+    export,
+    figures,
+    gate,
+    ingest,
+    package,
+    publish,
+    served,
+    tracking,
+)
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import notes, promotion
 from artpulse_core.data.problems import Problem
 from artpulse_core.data.sources import is_synthetic
 from artpulse_core.errors import ChangeRefused
-from artpulse_core.exchange.files import write_whole
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import soften
 from artpulse_core.settings import Settings, project_root
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
     from artpulse_core.store.database import Database
 
 SAME = "The challenger is the champion itself: nothing that decides its answers has changed."
-EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def challenge(
     rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
-    field = {name: candidate(document) for name, document in made.items()}
+    field = {name: Candidate.from_dict(document) for name, document in made.items()}
     chosen = field[board["chosen"]]
     seed = problem.training.seed
     heat = evaluate.temperature(rows.y, chosen.out_of_fold)
@@ -115,7 +119,7 @@ def challenge(
         chosen,
         document,
         flattering,
-        golden_images(raw, split, root),
+        package.golden_images(raw, split, root),
         provenance,
         now=now.isoformat(timespec="seconds"),
         memo=memo,
@@ -125,8 +129,10 @@ def challenge(
     if known is not None and known.version == champion:
         verdict: dict[str, Any] = {"decision": "inconclusive", "summary": SAME, "rules": []}
     else:
-        place = champion_folder(problem, champion, settings, registry)
+        place = served.champion_folder(problem, champion, settings, registry)
         verdict = gate.judge(test, packed.folder, place, policy=policy_file(), now=now).to_dict()
+    # The results may have been cleared since: then an equal bundle was made anew, with another time and digest.
+    digest = known.digest if known else packed.digest
     version = (
         known.version
         if known
@@ -137,15 +143,15 @@ def challenge(
     if known is None:
         tracking.log_chosen(runs[chosen.algorithm], document)
     if version != champion:
-        _report(database, problem, version, champion, packed.digest, test.digest, verdict, now)
+        _report(database, problem, version, champion, digest, test.digest, verdict, now)
     loaded = bundle.load(packed.folder)
     drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
     card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    _files(problem, settings, version, packed, document, verdict, provenance, card, drawn, now)
-    _examples(problem, settings, split, rows.labels, answers, version)
+    publish.training(problem, settings, version, digest, document, verdict, provenance, card, drawn, now)
+    publish.examples(problem, settings, split, rows.labels, answers, version)
     golden = len(loaded.golden["rows"]) + len(loaded.golden["images"])
     return Challenge(
-        version, packed.digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
+        version, digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
     )
 
 
@@ -203,43 +209,10 @@ def crown(
     }
 
 
-def champion_folder(
-    problem: Problem, version: int | None, settings: Settings, registry: Registry
-) -> Path | None:
-    """The champion's bundle on this machine, downloaded once; None when there is no champion."""
-    info = registry.version(problem.model, version) if version is not None else None
-    if info is None or version is None:
-        return None
-    place = settings.cache / "bundles" / info.digest.removeprefix("sha256:")
-    if not place.exists():
-        registry.download(problem.model, version, place)
-    bundle.verify(place, info.digest)
-    return place
-
-
 def policy_file() -> Path | None:
     """The checkout's own policy.yaml when there is one; None for the packaged one."""
     path = project_root() / "policy.yaml"
     return path if path.exists() else None
-
-
-def golden_images(raw: pd.DataFrame, split: pd.DataFrame, root: Path) -> list[bytes]:
-    """A few encoded pictures of the train side, one a label, whose bytes are still those that were learned from."""
-    files = dict(zip(raw["path"], raw["file"], strict=True))
-    train = split[split["side"] == "train"].drop_duplicates("label")
-    found = []
-    for path, identity in zip(train["path"], train["id"], strict=True):
-        place = root / os.fsdecode(files[path]) if path in files else None
-        if place is not None and place.is_file():
-            data = place.read_bytes()
-            if hashlib.sha256(data).hexdigest() == identity:
-                found.append(data)
-    return found
-
-
-def candidate(document: Mapping[str, Any]) -> Candidate:
-    """A candidate from the document that passes between assets."""
-    return Candidate.from_dict({name: value for name, value in document.items() if name != "run_id"})
 
 
 def _register(
@@ -295,59 +268,3 @@ def _report(
     last = reports.latest(database, "gate", problem.name)
     if last is None or last["document"] != document:
         reports.add(database, "gate", problem.name, document, now)
-
-
-def _files(
-    problem: Problem,
-    settings: Settings,
-    version: int,
-    packed: package.Made,
-    document: Mapping[str, Any],
-    verdict: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-    card: str,
-    drawn: Mapping[str, bytes],
-    now: datetime,
-) -> None:
-    folder = settings.artifacts(problem.name)
-    summary = {
-        "problem": problem.name,
-        "model": problem.model,
-        "version": version,
-        "digest": packed.digest,
-        "algorithm": document["algorithm"],
-        "features": problem.features,
-        "generated_at": now.isoformat(timespec="seconds"),
-        "verdict": dict(verdict),
-        "provenance": dict(provenance),
-        "evaluation": dict(document),
-    }
-    write_whole(folder / "training_summary.json", bundle.json_bytes(summary))
-    write_whole(folder / "metrics.json", bundle.json_bytes(document["metrics"]))
-    write_whole(folder / "model_card.md", card.encode())
-    eda.write_figures(folder, drawn)
-
-
-def _examples(
-    problem: Problem,
-    settings: Settings,
-    split: pd.DataFrame,
-    labels: tuple[str, ...],
-    answers: np.ndarray,
-    version: int,
-) -> None:
-    test = split[split["side"] == "test"].head(EXAMPLES)
-    rows = [
-        {
-            "path": path,
-            "label": label,
-            "predicted": labels[int(row.argmax())],
-            "probabilities": dict(zip(labels, row.tolist(), strict=True)),
-        }
-        for path, label, row in zip(test["path"], test["label"], answers[: len(test)], strict=True)
-    ]
-    document = {"model": problem.model, "version": version, "examples": rows}
-    write_whole(
-        settings.artifacts(problem.name) / "example_predictions.json",
-        orjson.dumps(document, option=orjson.OPT_INDENT_2),
-    )

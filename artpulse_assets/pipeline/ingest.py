@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpulse_core import features
-from artpulse_core.data.images import scan
+from artpulse_core.data.images import Scan, scan
 from artpulse_core.data.manifest import read_manifest
 from artpulse_core.data.picture import REASONS
 from artpulse_core.data.problems import Problem
@@ -54,8 +54,12 @@ def folder(problem: Problem, settings: Settings) -> Path:
 
 def listing_digest(root: Path) -> str:
     """Hex digest over names, sizes and times of a folder: changes when a file comes, goes or is rewritten."""
+    return _digest(root, scan(root))
+
+
+def _digest(root: Path, found: Scan) -> str:
     whole = hashlib.sha256()
-    for entry in scan(root).files:
+    for entry in found.files:
         whole.update(os.fsencode(f"{entry.path}\x00{entry.size}\x00{entry.mtime_ns}\n"))
     manifest = root / "manifest.csv"
     whole.update(manifest.read_bytes() if manifest.is_file() else b"")
@@ -106,7 +110,7 @@ def list_pictures(problem: Problem, settings: Settings) -> Listing:
             f"least {problem.quality.min_labels} labels."
         )
     skipped = tuple((shown(left.path), left.reason) for left in found.skipped if not left.refused)
-    return Listing(root, is_synthetic(root), pd.DataFrame(rows), skipped, listing_digest(root))
+    return Listing(root, is_synthetic(root), pd.DataFrame(rows), skipped, _digest(root, found))
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def extract(
     numbers = pd.DataFrame(found.matrix, columns=list(feature_set.names))
     numbers.insert(0, "file", [os.fsencode(path) for path in found.paths])
     numbers.insert(1, "id", list(found.hashes))
-    numbers.insert(2, "dhash", found.dhash.astype(np.uint64))
+    hashes = dict(zip(numbers["file"], found.dhash.tolist(), strict=True))
     refused = {os.fsencode(path): (reason, message) for path, reason, message in found.refused}
     table = listing.drop(columns=["size"]).merge(numbers, on="file", how="left")
     reasons = table["file"].map(lambda name: refused.get(name, ("", ""))[0])
@@ -146,18 +150,20 @@ def extract(
     gone = table["id"].isna() & (table["reason"] == "")
     table.loc[gone, ["reason", "message"]] = ["vanished", "The file went away while it was being read."]
     table["id"] = table["id"].fillna("")
-    table["dhash"] = table["dhash"].fillna(0).astype(np.uint64)
+    # Not merged: rows without a picture would turn the column to floats, which hold 53 of the 64 bits.
+    table["dhash"] = np.array([hashes.get(name, 0) for name in table["file"]], dtype=np.uint64)
     return Featured(table.drop(columns=["file"]), found.computed, found.reused)
 
 
 def labelled_rows(problem: Problem, events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Events with ground truth as rows like pictures; those of another feature fingerprint are left out."""
+    import numpy as np
     import pandas as pd
 
     feature_set = features.get(problem.features)
     rows = [
         {
-            "id": str(event["content"]),
+            "id": str(event["content"] or event["id"]),
             "path": f"feedback:{event['id']}",
             "label": str(event["label"]),
             "group": "",
@@ -171,4 +177,5 @@ def labelled_rows(problem: Problem, events: Sequence[Mapping[str, Any]]) -> pd.D
         if event["fingerprint"] == feature_set.fingerprint and event["features"]
     ]
     columns = ["id", "path", "label", "group", "wanted", "dhash", "reason", "message", *feature_set.names]
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype({"dhash": np.uint64, **dict.fromkeys(feature_set.names, np.float64)})

@@ -8,6 +8,7 @@ half-made and two runs that make the same result do not disturb each other.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -50,7 +51,8 @@ class Memo:
         scratch = Path(tempfile.mkdtemp(dir=place.parent, prefix=".making-"))
         try:
             build(scratch)
-            sync_folder(scratch)
+            scratch.chmod(0o755)  # mkdtemp gives 0700, which would follow a bundle into the artifact store
+            _sync(scratch)
             try:
                 scratch.rename(place)
             except OSError:
@@ -60,3 +62,11 @@ class Memo:
             shutil.rmtree(scratch, ignore_errors=True)
         sync_folder(place.parent)
         return Result(key, place, reused=False)
+
+
+def _sync(folder: Path) -> None:
+    """Bring the bytes to the disk before the rename: a result is never looked at again once it has its name."""
+    for path in folder.iterdir():
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+    sync_folder(folder)

@@ -5,10 +5,12 @@ Belongs here: collecting all files of a bundle and the key under which an equal 
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from artpulse_core import features
 from artpulse_core.data.problems import Problem
 from artpulse_core.model import bundle, golden
 from artpulse_core.model.predictor import Predictor, soften
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = "2"
 GOLDEN_ROWS = 8
@@ -52,8 +57,9 @@ def make(
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and what was measured,
-    not the time or the commit.
+    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded
+    pictures for the golden answers. The key covers what decides the answers and what was measured, not the time or
+    the commit.
     """
     feature_set = features.get(problem.features)
     contract = problem.contract.with_labels(rows.labels)
@@ -107,3 +113,17 @@ def make(
 
     result: Result = memo.make("bundles", parts, build)
     return Made(result.folder, bundle.digest_of(result.folder), result.key, result.reused)
+
+
+def golden_images(raw: pd.DataFrame, split: pd.DataFrame, root: Path) -> list[bytes]:
+    """A few encoded pictures of the train side, one a label, whose bytes are still those that were learned from."""
+    files = dict(zip(raw["path"], raw["file"], strict=True))
+    train = split[split["side"] == "train"].drop_duplicates("label")
+    found = []
+    for path, identity in zip(train["path"], train["id"], strict=True):
+        place = root / os.fsdecode(files[path]) if path in files else None
+        if place is not None and place.is_file():
+            data = place.read_bytes()
+            if hashlib.sha256(data).hexdigest() == identity:
+                found.append(data)
+    return found

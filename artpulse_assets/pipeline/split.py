@@ -33,7 +33,7 @@ TRAIN, TEST, EXCLUDED = "train", "test", "excluded"
 class Assignment:
     """One entry a row, in the order given: ``side``, cross-validation ``fold`` (-1 outside train), ``unit``.
 
-    ``unit`` is the smallest id of the rows that must stay together.
+    ``unit`` is the smallest id of the rows that must stay together; an excluded row ties nothing.
     """
 
     side: tuple[str, ...]
@@ -59,11 +59,9 @@ def assign(
     row assigned earlier to its side, ``wanted`` is the side a manifest asks for, used for new rows only.
     """
     units = _units(ids, groups, hashes)
-    members: dict[str, list[int]] = defaultdict(list)
-    for row, unit in enumerate(units):
-        members[unit].append(row)
     side = [""] * len(ids)
     fresh: list[str] = []
+    members = _members(units)
     for unit, rows in members.items():
         known = {kept[ids[row]] for row in rows if kept.get(ids[row]) in (TRAIN, TEST)}
         asked = {wanted[row] for row in rows if wanted[row] in (TRAIN, TEST)}
@@ -74,8 +72,24 @@ def assign(
         for row in rows:
             side[row] = kept[ids[row]] if kept.get(ids[row]) in (TRAIN, TEST) else str(choice)
     _place(fresh, members, labels, side, test_fraction, seed)
-    fold = _folds(units, members, labels, side, folds, seed)
+    _reach_test(fresh, members, labels, side, seed)
+    if EXCLUDED in side:  # what a left-out row tied together is apart again
+        inside = [row for row, place in enumerate(side) if place != EXCLUDED]
+        apart = _units(
+            [ids[row] for row in inside], [groups[row] for row in inside], [hashes[row] for row in inside]
+        )
+        units = list(ids)
+        for row, unit in zip(inside, apart, strict=True):
+            units[row] = unit
+    fold = _folds(units, _members(units), labels, side, folds, seed)
     return Assignment(tuple(side), fold, tuple(units))
+
+
+def _members(units: Sequence[str]) -> dict[str, list[int]]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, unit in enumerate(units):
+        members[unit].append(row)
+    return members
 
 
 def _units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> list[str]:
@@ -148,6 +162,32 @@ def _place(
             side[row] = TEST if gain > 0 else TRAIN
 
 
+def _reach_test(
+    fresh: Sequence[str],
+    members: Mapping[str, Sequence[int]],
+    labels: Sequence[str],
+    side: list[str],
+    seed: int,
+) -> None:
+    """Move the smallest new unit of a label without test rows to the test side, where others are left to train.
+
+    Two groups of equal size are as far from any fraction below a half on either side, so ``_place`` leaves both.
+    """
+    for label in sorted(set(labels)):
+        mine = [row for row, name in enumerate(labels) if name == label]
+        if any(side[row] == TEST for row in mine):
+            continue
+        units = [unit for unit in fresh if any(labels[row] == label for row in members[unit])]
+        for unit in sorted(units, key=lambda name: (len(members[name]), _order(name, seed))):
+            moved = set(members[unit])
+            names = {labels[row] for row in moved}
+            left = {labels[row] for row, place in enumerate(side) if place == TRAIN and row not in moved}
+            if names <= left:
+                for row in moved:
+                    side[row] = TEST
+                break
+
+
 def _folds(
     units: Sequence[str],
     members: Mapping[str, Sequence[int]],
@@ -175,8 +215,8 @@ def _folds(
 def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     """``frame`` with ``side``, ``fold`` and ``unit``; the assignment is kept in the JSON file ``path``.
 
-    Raises ``DataError`` when a label has no row on one side: it could not be learned, or not be judged. Nothing is
-    written then.
+    Raises ``DataError`` when a label has no row on one side, or all its train rows in one fold: it could not be
+    learned, compared or judged. Nothing is written then.
     """
     kept = orjson.loads(path.read_bytes()) if path.exists() else {}
     rules = problem.training
@@ -193,15 +233,27 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     )
     result = frame.assign(side=list(found.side), fold=list(found.fold), unit=list(found.unit))
     issues = [
-        Issue(
-            f"/{label}",
-            "one_sided_label",
-            f"Every picture of label {label!r} belongs to one group, so none is left to {purpose}: add pictures of "
-            "another group, or name smaller groups in manifest.csv.",
-        )
-        for label, part in result.groupby("label")
-        for side, purpose in ((TRAIN, "learn from"), (TEST, "judge with"))
-        if side not in set(part["side"])
+        *(
+            Issue(
+                f"/{label}",
+                "one_sided_label",
+                f"All pictures of label {label!r} are on one side of the split, so none is left to {purpose}: add "
+                "pictures of another group, or name smaller groups in manifest.csv.",
+            )
+            for label, part in result.groupby("label")
+            for side, purpose in ((TRAIN, "learn from"), (TEST, "judge with"))
+            if side not in set(part["side"])
+        ),
+        *(
+            Issue(
+                f"/{label}",
+                "one_fold_label",
+                f"The pictures of label {label!r} to learn from are one group, so there is none to compare "
+                "candidates by: add pictures of another group, or name smaller groups in manifest.csv.",
+            )
+            for label, part in result.groupby("label")
+            if {TRAIN, TEST} <= set(part["side"]) and part.loc[part["side"] == TRAIN, "fold"].nunique() < 2
+        ),
     ]
     if issues:
         raise DataError(f"{problem.name}: {issues[0].message}", tuple(issues))

@@ -52,7 +52,10 @@ def answers(labels: Sequence[str], probabilities: np.ndarray) -> dict[str, np.nd
     Günnemann & Lipton 2019, "Failing Loudly", arXiv:1810.11953: softmax outputs against predicted classes).
     """
     found = {f"p({label})": probabilities[:, place] for place, label in enumerate(labels)}
-    return {**found, "label": np.asarray(labels, dtype=str)[probabilities.argmax(axis=1)]}
+    known = np.isfinite(probabilities).all(axis=1)
+    likeliest = np.asarray(labels, dtype=object)[np.where(known, probabilities.argmax(axis=1), 0)]
+    likeliest[~known] = None
+    return {**found, "label": likeliest}
 
 
 def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -63,12 +66,16 @@ def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np
     """
     manifest = bundle.manifest
     usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
-    rows = [[float(event["features"][name]) for name in manifest.feature_names] for event in usable]
-    matrix = np.array(rows, dtype=np.float64).reshape(len(usable), len(manifest.feature_names))
-    found = {name: matrix[:, place] for place, name in enumerate(manifest.feature_names)}
+    matrix = np.array(
+        [[event["features"].get(name) for name in manifest.feature_names] for event in usable],
+        dtype=np.float64,
+    ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
     labels = bundle.contract.target.labels
-    said = Predictor(bundle).predict(matrix).probabilities if usable else np.empty((0, len(labels)))
-    return {**found, **answers(labels, said)}
+    said = np.full((len(usable), len(labels)), np.nan)
+    whole = np.isfinite(matrix).all(axis=1)
+    if whole.any():
+        said[whole] = Predictor(bundle).predict(matrix[whole]).probabilities
+    return {**dict(zip(manifest.feature_names, matrix.T, strict=True)), **answers(labels, said)}
 
 
 def drift_document(
@@ -153,12 +160,13 @@ def performance_document(
     labels: tuple[str, ...],
     version: int,
     events: Sequence[Mapping[str, Any]],
+    answered: int,
     now: datetime,
 ) -> dict[str, Any]:
     """How the champion did on events whose truth came back: macro-F1 and accuracy with 95 % intervals.
 
-    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked; the
-    document says how many of the answers it covers.
+    Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked;
+    ``answered`` beside ``n`` says how many answers of the problem there are in all.
     """
     told = [event for event in events if event["version"] == version and event["label"] in labels]
     base = {
@@ -167,6 +175,7 @@ def performance_document(
         "version": version,
         "at": now.isoformat(timespec="seconds"),
         "n": len(told),
+        "answered": answered,
     }
     if len(told) < LEAST_ROWS:
         return {**base, "status": "insufficient_data", "metrics": {}}

@@ -6,36 +6,34 @@ own, so that a registry that hangs stops no event; the socket; ``status.json``; 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 import os
 import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from artpulse_core import settings as settings_module
 from artpulse_core.agent import logs
+from artpulse_core.agent.alone import only_one
 from artpulse_core.agent.pull import Pulled, Puller
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.ship import ship
 from artpulse_core.agent.socket import ControlSocket
 from artpulse_core.control import promotion
 from artpulse_core.control.registry import Registry
-from artpulse_core.errors import ArtPulseError, FeedbackRefused, Issue, SettingsError, StoreError
+from artpulse_core.errors import ArtPulseError, FeedbackRefused, Issue, StoreError
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.settings import Settings
 from artpulse_core.store import events
 from artpulse_core.store.database import Database
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("artpulse_core.agent.main")  # its own name is __main__ when it runs
 STATUS = "status.json"
 SHIP_SECONDS = 0.5
 STATUS_SECONDS = 5.0
@@ -56,7 +54,6 @@ class Agent:
         self._lock = threading.Lock()
         self._shipping = threading.Lock()
         self._migrated = False
-        self._recovered = False
         self._status: dict[str, Any] = {
             "pid": os.getpid(),
             "started_at": clock().isoformat(),
@@ -103,7 +100,7 @@ class Agent:
 
     def _poll(self) -> None:
         try:
-            if not self._recovered and self._migrated:
+            if self._migrated:
                 for row in promotion.recover(self._db, self._registry, self._clock()):
                     fields = {
                         "sequence": row.sequence,
@@ -112,7 +109,6 @@ class Agent:
                         "state": row.state,
                     }
                     log.warning("open change settled", extra={"fields": fields})
-                self._recovered = True
         except ArtPulseError as error:
             log.warning("open changes wait", extra={"fields": {"reason": error.message}})
         try:
@@ -227,20 +223,6 @@ def run(settings: Settings) -> int:
     with only_one(settings.run / "agent.lock", "agent"):
         Agent(settings, clock=lambda: datetime.now(UTC)).run(stopped)
     return 0
-
-
-@contextlib.contextmanager
-def only_one(path: Path, what: str) -> Iterator[None]:
-    """Hold ``path`` as the only process of its kind; raises ``SettingsError`` when another one does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"Another {what} works in {path.parent}; stop it, or set ARTPULSE_RUN_DIR to another folder."
-            ) from None
-        yield
 
 
 def main() -> int:

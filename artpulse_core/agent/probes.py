@@ -24,21 +24,31 @@ JSON = "application/json"
 class Readiness:
     """Whether this host should get requests: from the release, the workers' reports, and ``draining``."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, workers: int = 1) -> None:
+        """``workers`` is how many are to come up."""
         self._run = run
+        self._workers = workers
+        self._complete: set[str] = set()
         self.draining = False
 
     def ask(self) -> tuple[bool, dict[str, Any]]:
-        """Ready and why. A worker that still answers from the release before counts: it answers."""
+        """Ready and why.
+
+        A problem is loaded once all workers have it: one that has it not yet would answer 503. From then on one
+        living worker is enough, because a new one takes requests only after it has loaded. A worker that still
+        answers from the release before counts: it answers.
+        """
         try:
             release = releases.read(self._run)
         except ValueError:
             release = None
         workers = releases.read_workers(self._run)
-        problems = {
-            name: any(name in worker.problems for worker in workers)
-            for name in (release.problems if release else ())
-        }
+        problems = {}
+        for name in release.problems if release else ():
+            having = sum(name in worker.problems for worker in workers)
+            if having >= self._workers:
+                self._complete.add(name)
+            problems[name] = having > 0 and name in self._complete
         ready = bool(problems) and all(problems.values()) and not self.draining
         state = "draining" if self.draining else "ready" if ready else "starting" if release else "no_release"
         return ready, {"status": state, "problems": problems, "workers": len(workers)}
@@ -51,7 +61,7 @@ class ProbeServer:
         handler = type("Handler", (_Handler,), {"run": run, "readiness": readiness})
         self._server = _Server((host, port), handler)
         self.port = int(self._server.server_address[1])
-        threading.Thread(target=self._server.serve_forever, name="probes", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="probes", daemon=True).start()
 
     def close(self) -> None:
         """Stop answering."""

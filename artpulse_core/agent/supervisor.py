@@ -6,6 +6,7 @@ of the API is imported: gunicorn is a command.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -14,12 +15,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 
+from artpulse_core.agent.alone import only_one
 from artpulse_core.agent.children import Child, environment
-from artpulse_core.agent.main import only_one
 from artpulse_core.agent.probes import METRICS, ProbeServer, Readiness
 from artpulse_core.agent.socket import LONGEST_PATH
 from artpulse_core.errors import SettingsError
@@ -47,13 +49,11 @@ def serve(
     """
     check(settings)
     stopped = stopped or threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    with only_one(settings.run / "serve.lock", "server"):
+    with only_one(settings.run / "serve.lock", "server"), _signals(stopped):
         for name in (METRICS, WORKERS):
             shutil.rmtree(settings.run / name, ignore_errors=True)
             (settings.run / name).mkdir(parents=True)
-        readiness = Readiness(settings.run)
+        readiness = Readiness(settings.run, settings.workers)
         probes = _probes(settings, readiness)
         inherited = environment(settings, os.environ) | {
             "PROMETHEUS_MULTIPROC_DIR": str(settings.run / METRICS)
@@ -62,7 +62,9 @@ def serve(
         gunicorn = Child("gunicorn", [sys.executable, *GUNICORN], inherited)
         try:
             _announce(settings, probes.port)
-            return _watch((agent, gunicorn), stopped)
+            return _watch(
+                (gunicorn, agent), stopped
+            )  # the first answer does not wait for the agent's imports
         finally:
             readiness.draining = True
             if gunicorn.pid is not None:
@@ -94,6 +96,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@contextlib.contextmanager
+def _signals(stopped: threading.Event) -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stopped.set()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _probes(settings: Settings, readiness: Readiness) -> ProbeServer:

@@ -19,8 +19,10 @@ from artpulse_core.keys import new_key
 )
 def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
     """Start the agent and the API and keep them running until SIGTERM or Ctrl-C."""
+    from artpulse_core.agent import logs
     from artpulse_core.agent.supervisor import serve as supervise
 
+    logs.setup()
     try:
         settings = settings_module.load(port=port, workers=workers)
         if with_key:

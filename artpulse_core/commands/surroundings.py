@@ -41,12 +41,16 @@ def status(settings: Settings) -> Reply:
         for name, row in worker["problems"].items()
     ]
     lines = [
-        f"host {document['host']}   agent {'up' if document['agent'] else 'down'}   registry answered {document['registry_age']} ago",
+        f"host {document['host']}   agent {'up' if document['agent'] else 'down'}   registry {_answered(document['registry_age'])}",
         table(rows, ("problem", "slot", "version", "digest", "since", "by", "reason")),
         "",
         table(workers, ("pid", "problem", "version", "digest", "loaded_at")),
     ]
     return Reply(document, "\n".join(lines))
+
+
+def _answered(age: str | None) -> str:
+    return "has not answered yet" if age is None else f"answered {age} ago"
 
 
 @click.group()

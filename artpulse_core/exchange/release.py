@@ -5,6 +5,7 @@ Belongs here: the shape of ``release.json`` and of a worker's status file, readi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -103,5 +104,6 @@ def read_workers(run: Path) -> list[WorkerStatus]:
     rows = []
     for path in sorted((run / WORKERS).glob("[0-9]*.json")):
         if Path(f"/proc/{path.stem}").exists():
-            rows.append(WorkerStatus(**orjson.loads(path.read_bytes())))
+            with contextlib.suppress(FileNotFoundError):  # removed at this moment, with its worker
+                rows.append(WorkerStatus(**orjson.loads(path.read_bytes())))
     return rows

@@ -120,12 +120,11 @@ def _spectrum(pixels: np.ndarray) -> dict[str, float]:
     """Oriented band energies, their sum over directions, and the slope of the spectrum (128 × 128, Hann
     window).
     """
-    from scipy import fft
-
     square = Image.fromarray(pixels).convert("L").resize((_SPECTRUM, _SPECTRUM), Resampling.BILINEAR)
     grey = np.asarray(square, dtype=np.float32) / np.float32(255)
     grey = (grey - grey.mean()) * _WINDOW[:, None] * _WINDOW[None, :]
-    power = np.abs(fft.rfft2(grey)) ** 2
+    # numpy's transform: 28 µs slower than scipy's, whose import costs a server 130 ms and 20 MB
+    power = np.abs(np.fft.rfft2(grey)) ** 2
     cells = np.bincount(_CELL, weights=power.ravel(), minlength=_BANDS * _ANGLES + 1) / _CELL_SIZE
     level = np.log(cells[:-1] + 1e-4).reshape(_BANDS, _ANGLES)
     rings = level.mean(axis=1)

@@ -94,6 +94,8 @@ def test_two_workers_swap_to_a_new_release_under_load_and_no_answer_mixes_versio
             r'api_requests_total\{endpoint="/predict",http_status="200",method="POST"\} (\S+)', text
         )
         assert [float(value) for value in counted] == [len(seen)]  # exact over both workers
+        assert "artpulse_release_sequence 2.0" in text
+        assert "artpulse_in_flight 1.0" in text
     assert len(events(home)) == len(seen)
 
 
@@ -196,18 +198,27 @@ def test_a_repeated_key_header_is_refused_and_an_underscore_header_is_no_key(hom
         assert b"key_missing" in ask(b"X_API_KEY: right\r\n")
 
 
-def test_a_keep_alive_connection_outlives_a_refused_body(home: Path) -> None:
+def test_a_keep_alive_connection_outlives_refused_and_unread_bodies(home: Path) -> None:
+    row = json.dumps(ROW)
     with gunicorn(home) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        for body, status in ((json.dumps({"rows": 1}), 422), ("{", 400), (json.dumps(ROW), 200)):
-            connection.request("POST", "/predict", body, JSON)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+
+        def ask(path: str, body: str) -> int:
+            connection.request("POST", path, body, JSON)
             answer = connection.getresponse()
             answer.read()
-            assert answer.status == status
-        connection.request("POST", "/health", "unread body" * 1000, JSON)
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 405
-        connection.request("POST", "/predict", json.dumps(ROW), JSON)
-        assert connection.getresponse().status == 200
+            return answer.status
+
+        assert [ask("/predict", body) for body in ('{"rows": 1}', "{", row)] == [422, 400, 200]
+        for size in (100, 11_000, 200_000) * 10:
+            assert (ask("/health", "x" * size), ask("/predict", row)) == (405, 200)
         connection.close()
+
+
+def test_a_client_that_stalls_in_a_body_nobody_reads_is_answered_in_the_end(home: Path) -> None:
+    with (
+        gunicorn(home) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection,
+    ):
+        connection.sendall(b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\npart")
+        assert connection.recv(20).startswith(b"HTTP/1.1 405")

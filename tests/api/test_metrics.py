@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -52,6 +54,7 @@ def test_answers_are_counted_by_problem_version_slot_and_label(client: FlaskClie
     assert found["artpulse_prediction_confidence_count[('problem', 'art_core5')]"] == 2
     assert found["artpulse_prediction_latency_seconds_count[('problem', 'art'), ('slot', 'primary')]"] == 1
     assert found["artpulse_release_sequence[]"] == 1
+    assert found["artpulse_registry_staleness_seconds[]"] == math.inf  # no agent ever spoke
     assert found["artpulse_in_flight[]"] == 1  # the scrape itself
 
 

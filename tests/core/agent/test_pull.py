@@ -157,7 +157,7 @@ def test_an_artifact_altered_in_the_store_is_refused_by_name(three: House, harm:
         harm(found)
         return found
 
-    three.registry.download = altered  # type: ignore[method-assign]
+    three.registry.download = altered  # type: ignore[method-assign]  # the test stands in for a failing part
     three.promote(3, 2)
     pulled = host.puller.poll()
     assert pulled.failures["art_core5"].message

@@ -35,7 +35,7 @@ def ear(path: Path) -> Iterator[ControlSocket]:
         {
             "echo": lambda request: {"said": request["word"]},
             "refuse": refuse,
-            "slow": lambda _request: time.sleep(1) or {},  # type: ignore[func-returns-value]
+            "slow": lambda _request: time.sleep(1) or {},  # type: ignore[func-returns-value]  # list.append as a handler
         },
     )
     yield ear

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +20,8 @@ from artpulse_core.model.predictor import Predictor
 from artpulse_core.settings import Settings
 from tests.bundles import LABELS, make_bundle, picture
 from tests.core.control.conftest import MODEL, House
+from tests.servers import free_port
+from tests.waiting import until
 
 
 def logged(registry: Registry, folder: Path, model: str = MODEL) -> int:
@@ -101,6 +106,7 @@ def test_what_is_missing_is_a_registry_error_and_leaves_no_folder(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.extended
 def test_a_tracking_server_that_is_away_is_named_soon(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
@@ -143,3 +149,66 @@ def test_a_model_is_described_with_reasons(three: House) -> None:
     assert found["changes"][0]["reason"] == "worse"
     three.registry.set_alias(MODEL, "champion", 3)
     assert describe(three.db, three.registry, MODEL)["unaudited"]
+
+
+@pytest.mark.extended
+def test_a_tracking_server_takes_and_gives_bundles_as_a_file_store_does(tmp_path: Path) -> None:
+    port = free_port()
+    store = f"sqlite:///{tmp_path / 'server.db'}"
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    command += ["--backend-store-uri", store, "--artifacts-destination", str(tmp_path / "artifacts")]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from artpulse_core import settings\n"
+        "from artpulse_core.control.registry import Registry\n"
+        "from artpulse_core.model import bundle\n"
+        "from tests.bundles import make_bundle\n"
+        "folder = Path(sys.argv[2])\n"
+        "registry = Registry(settings.load({'MLFLOW_TRACKING_URI': sys.argv[1]}, home=folder / 'home'))\n"
+        "digest = make_bundle(folder / 'made')\n"
+        "run_id = registry.start_run('test')\n"
+        "uri = registry.log_bundle(folder / 'made', run_id=run_id, model='m')\n"
+        "version = registry.register('m', uri, run_id=run_id, digest=digest, tags={'key': 'k'})\n"
+        "registry.set_alias('m', 'champion', version)\n"
+        "bundle.verify(registry.download('m', version, folder / 'fetched'), digest)\n"
+        "print(registry.aliases('m'), registry.find_by_key('m', 'k').digest == digest)\n"
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _answers(port) or server.poll() is not None, 90)
+        done = subprocess.run(
+            [sys.executable, "-c", script, url, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    assert done.stdout == "{'champion': 1} True\n", done.stderr
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

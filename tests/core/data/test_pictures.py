@@ -151,6 +151,15 @@ def test_transparency_is_composited_over_white() -> None:
     assert decode(clear(128), 32)[3, 3].tolist() == [255, 127, 127]
 
 
+def test_a_large_picture_with_alpha_is_reduced_in_strips_to_the_same_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = save(picture(1000, 700, "RGBA"), "PNG")
+    whole = decode(data, 64).astype(int)
+    monkeypatch.setattr("artpulse_core.data.picture._LARGE", 0)
+    assert np.abs(decode(data, 64).astype(int) - whole).max() <= 1
+
+
 def test_cmyk_is_converted_to_the_colours_it_prints() -> None:
     red = Image.new("RGB", (32, 32), (200, 30, 30)).convert("CMYK")
     assert np.abs(decode(save(red, "JPEG", quality=95), 32).mean(axis=(0, 1)) - [200, 30, 30]).max() < 6

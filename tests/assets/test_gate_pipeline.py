@@ -1,0 +1,112 @@
+"""Champion and challenger on the same rows kept aside: what one of them cannot say never promotes."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artpulse_assets.pipeline import gate
+from artpulse_assets.pipeline.dataset import TestRows
+from artpulse_core.gates import Verdict
+from artpulse_core.model import bundle
+from artpulse_core.model.predictor import Predictor
+from tests.bundles import LABELS, make_bundle
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models of five labels, one of four, one of the same four and another, and one of another feature set."""
+    root = tmp_path_factory.mktemp("bundles")
+    make_bundle(root / "new", seed=1)
+    make_bundle(root / "old", seed=2)
+    make_bundle(root / "four", seed=2, labels=LABELS[:4])
+    make_bundle(root / "other", seed=2, labels=(*LABELS[:4], "baroque"))
+    make_bundle(root / "rich", seed=2, problem="art")
+    return root
+
+
+def rows(challenger: Path, wrong: int = 40, n: int = 400) -> TestRows:
+    """Rows whose truth is what the challenger says, but for the first ``wrong`` ones."""
+    x = np.random.default_rng(3).normal(scale=3, size=(n, 5))
+    y = Predictor(bundle.load(challenger)).predict(x).predictions
+    y[:wrong] = (y[:wrong] + 1) % len(LABELS)
+    return TestRows(x, y, np.arange(n).astype(str), "test")
+
+
+def judge(bundles: Path, champion: str | None, challenger: str = "new", **over: int) -> Verdict:
+    old = bundles / champion if champion else None
+    test = rows(bundles / "new", **over)
+    return gate.judge(test, bundles / challenger, old, policy=None, now=NOW)
+
+
+def rules(verdict: Verdict) -> dict[str, bool | None]:
+    return {rule.name: rule.passed for rule in verdict.rules}
+
+
+def test_a_first_model_is_judged_by_floors_and_a_later_one_against_the_champion(bundles: Path) -> None:
+    first = judge(bundles, None)
+    assert "floor_metric" in rules(first)
+    assert first.decision == "promote"
+    later = judge(bundles, "old")
+    assert rules(later)["superiority"] is True
+    assert rules(later)["same_test_rows"] is True
+
+
+def test_the_same_model_again_is_not_better_and_a_worse_one_is_rejected(bundles: Path) -> None:
+    assert judge(bundles, "new").decision == "inconclusive"
+    assert judge(bundles, "new", "old").decision == "reject"
+
+
+def test_a_champion_of_fewer_labels_is_compared_on_all_of_them(bundles: Path) -> None:
+    found = gate._answers(bundles / "four", rows(bundles / "new").x, LABELS)
+    assert found is not None
+    assert found.shape == (400, 5)
+    assert np.all(found[:, LABELS.index(LABELS[4])] == 0)
+    assert np.allclose(found.sum(axis=1), 1)
+    assert rules(judge(bundles, "four"))["superiority"] is True
+
+
+def test_a_champion_with_a_label_that_is_gone_is_compared_on_the_labels_that_are_left(bundles: Path) -> None:
+    found = gate._answers(bundles / "other", rows(bundles / "new").x, LABELS)
+    assert found is not None
+    assert np.allclose(found.sum(axis=1), 1)
+    mine = Predictor(bundle.load(bundles / "other"))
+    place = mine.labels.index("baroque")
+    raw = np.delete(mine.predict(rows(bundles / "new").x).probabilities, place, axis=1)
+    order = [label for label in mine.labels if label != "baroque"]
+    assert np.allclose(
+        found[:, [LABELS.index(label) for label in order]], raw / raw.sum(axis=1, keepdims=True)
+    )
+
+
+@pytest.mark.parametrize("how", ["of another feature set", "altered", "gone"])
+def test_a_champion_that_cannot_answer_never_lets_a_challenger_pass(
+    bundles: Path, tmp_path: Path, how: str
+) -> None:
+    champion = tmp_path / "champion"
+    if how != "gone":
+        shutil.copytree(bundles / ("rich" if how == "of another feature set" else "old"), champion)
+    if how == "altered":
+        (champion / "model.onnx").write_bytes(b"something else")
+    verdict = gate.judge(rows(bundles / "new"), bundles / "new", champion, policy=None, now=NOW)
+    assert verdict.decision == "inconclusive"
+    assert rules(verdict)["champion"] is None
+    assert "no predictions of the champion" in verdict.summary
+
+
+def test_a_stricter_policy_file_is_the_one_that_counts(bundles: Path, tmp_path: Path) -> None:
+    from artpulse_assets.pipeline.govern import policy_file
+
+    shipped = policy_file()
+    assert shipped is not None
+    strict = tmp_path / "policy.yaml"
+    strict.write_text(shipped.read_text().replace("min_rows: 50\n", "min_rows: 5000\n"))
+    verdict = gate.judge(rows(bundles / "new"), bundles / "new", bundles / "old", policy=strict, now=NOW)
+    assert verdict.decision == "inconclusive"
+    assert rules(verdict)["test_rows"] is None
