@@ -45,6 +45,7 @@ GRAPH: dict[str, tuple[set[str], set[str], set[str]]] = {
 }
 CODE_VERSIONS = {name: "3" if name.startswith("candidates/") else "1" for name in GRAPH}
 REPORTS = {"drift_report", "performance_report"}
+CODE_VERSIONS |= dict.fromkeys(REPORTS, "2")
 PROBLEMS = ("art_core5", "art")
 
 
