@@ -37,6 +37,15 @@ def _empty(folder: Path) -> Path:
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_empty(_loaded.run / "metrics"))
 _empty(_loaded.run / WORKERS)
 
+# Bytes for the series of one worker, about 150 each; the gauges are few.
+METRIC_FILES = {
+    "counter": 1 << 20,
+    "histogram": 1 << 20,
+    "gauge_livemax": 1 << 16,
+    "gauge_livemin": 1 << 16,
+    "gauge_livesum": 1 << 16,
+}
+
 bind = f"[{_loaded.host}]:{_loaded.port}" if ":" in _loaded.host else f"{_loaded.host}:{_loaded.port}"
 workers = _loaded.workers
 threads = 2
@@ -61,6 +70,21 @@ def pre_fork(server: Any, worker: Any) -> None:
     gc.freeze()
 
 
+def post_fork(server: Any, worker: Any) -> None:
+    """Give the worker's metrics their room on the disk before they are mapped into its memory.
+
+    prometheus_client maps sparse files: on a full disk the first touch of a new page kills the process (SIGBUS).
+    """
+    for kind, size in METRIC_FILES.items():
+        path = _loaded.run / "metrics" / f"{kind}_{worker.pid}.db"
+        try:
+            with path.open("wb") as handle:
+                os.posix_fallocate(handle.fileno(), 0, size)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            server.log.error("no room for %s: %s; the worker may die when the disk stays full", path.name, error)
+
+
 def post_worker_init(worker: Any) -> None:
     """Open the models of this worker and watch for new ones."""
     from artpulse_api import serving
@@ -69,8 +93,13 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Forget a dead worker's gauges and report."""
+    """Forget a dead worker's gauges and report; of its counters keep what it used, for the totals."""
     _forget(worker.pid)
+    for kind in ("counter", "histogram"):
+        path = _loaded.run / "metrics" / f"{kind}_{worker.pid}.db"
+        with contextlib.suppress(OSError), path.open("rb+") as handle:
+            used = int.from_bytes(handle.read(4), sys.byteorder)  # the file's head, as prometheus_client writes it
+            handle.truncate(max(used, 8))
     with contextlib.suppress(FileNotFoundError):
         (_loaded.run / WORKERS / f"{worker.pid}.json").unlink()
 

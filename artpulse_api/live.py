@@ -178,7 +178,9 @@ class Live:
             (problem, now - _moment(served.primary.predictor.bundle.manifest.created_at, now))
             for problem, served in self.current.problems.items()
         ]
-        self._metrics.ages(self.current.sequence, ages, surroundings.read(self._run, now).registry_age)
+        around = surroundings.read(self._run, now)
+        self._metrics.ages(self.current.sequence, ages, around.registry_age)
+        self._metrics.refused({*self.current.problems, *around.refused}, around.refused)
 
 
 def _open(folder: Path, digest: str, problem: str) -> Predictor:

@@ -6,7 +6,7 @@ raw path), so that a scan of unknown addresses cannot grow them. Does not belong
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from math import inf
 
 from flask import Flask
@@ -104,6 +104,13 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self._refused = Gauge(
+            "artpulse_champion_refused",
+            "1 while the registry's champion cannot be served and an older model answers.",
+            ("problem",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "artpulse_in_flight",
             "Requests being answered now.",
@@ -180,6 +187,11 @@ class Metrics:
     def serving(self, problem: str, alias: str, version: str, digest: str, *, on: bool) -> None:
         """Say that a model entered (``on``) or left service in this worker."""
         self._model_info.labels(problem, alias, version, digest).set(1 if on else 0)
+
+    def refused(self, problems: Iterable[str], now: Container[str]) -> None:
+        """Say of each of ``problems`` whether the agent refuses its champion."""
+        for problem in problems:
+            self._refused.labels(problem).set(1 if problem in now else 0)
 
     def ages(self, sequence: int, models: Iterable[tuple[str, float]], registry: float | None) -> None:
         """Set the gauges that change by themselves: seconds by problem, and since the registry answered."""

@@ -19,10 +19,14 @@ SILENT_SECONDS = 30.0  # the agent writes every five
 
 @dataclass(frozen=True)
 class Surroundings:
-    """``degraded`` names what is away; ``registry_age`` is in seconds since the registry last answered."""
+    """``degraded`` names what is away; ``registry_age`` is in seconds since the registry last answered.
+
+    ``refused`` names the problems whose champion the agent could not take over.
+    """
 
     degraded: tuple[str, ...]
     registry_age: float | None
+    refused: tuple[str, ...] = ()
 
 
 def read(run: Path, now: float) -> Surroundings:
@@ -38,7 +42,9 @@ def read(run: Path, now: float) -> Surroundings:
         return Surroundings(("agent",), _age(document.get("registry"), now))
     parts = {name: document.get(name) for name in WATCHED}
     away = tuple(name for name, part in parts.items() if isinstance(part, dict) and part.get("ok") is False)
-    return Surroundings(away, _age(parts["registry"], now))
+    failures = document.get("failures")
+    refused = tuple(map(str, failures)) if isinstance(failures, dict) else ()
+    return Surroundings(away, _age(parts["registry"], now), refused)
 
 
 def _age(part: Any, now: float) -> float | None:

@@ -10,18 +10,22 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import yaml
 
+from artpulse_assets import abandoned
+from artpulse_core.control.registry import Registry
 from artpulse_core.errors import ArtPulseError
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.settings import Settings, project_root
 
 Say = Callable[[str], None]
 STEP = "dagster_event"
+NOT_EXECUTING = ". Not executing."  # Dagster says it of every step after a failed one, which would bury the reason
 
 
 class RunFailed(ArtPulseError):  # noqa: N818 - what happened to a run
@@ -67,8 +71,9 @@ class _Narrator(logging.Handler):
         meta: Mapping[str, Any] = getattr(record, "dagster_meta", {})
         event = meta.get(STEP)
         step = str(meta.get("step_key") or "").partition("__")[2].replace("__", "/")
-        if event is None and record.levelno >= logging.INFO and step:
-            self._say(f"    {step}: {meta.get('orig_message', record.getMessage())}")
+        said = str(meta.get("orig_message", record.getMessage()))
+        if event is None and record.levelno >= logging.INFO and step and not said.endswith(NOT_EXECUTING):
+            self._say(f"    {step}: {said}")
         elif event is not None and event.event_type_value == "STEP_SUCCESS":
             self._say(f"  ✓ {step} ({event.step_success_data.duration_ms / 1000:.1f} s)")
         elif event is not None and event.event_type_value == "STEP_FAILURE":
@@ -95,13 +100,16 @@ def run_job(
         logger.addHandler(_Narrator(say))
         return logger
 
+    registry = Registry(settings)
+    abandoned.sweep(settings, datetime.now(UTC))
     definition = defs.resolve_job_def(job)
     told = definition.with_logger_defs({"narrator": narrator})
     with instance(settings) as opened:
+        abandoned.settle_runs(opened, registry)
         result = told.execute_in_process(
             instance=opened,
             raise_on_error=False,
-            tags=dict(tags or {}),
+            tags={**(tags or {}), abandoned.PROCESS: abandoned.process()},
             run_config={
                 "loggers": {"narrator": {}},
                 "ops": {step: {"config": values} for step, values in (config or {}).items()},

@@ -12,6 +12,7 @@ from artpulse_assets import report
 from artpulse_assets.pipeline import dataset as dataset_module
 from artpulse_assets.pipeline import ingest
 from artpulse_assets.pipeline import split as split_module
+from artpulse_assets.lane_watch import feedback
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problems import Problem
 from artpulse_core.exchange.files import write_whole
@@ -36,8 +37,9 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     def raw(context: dg.AssetExecutionContext, workshop: Workshop) -> Iterator[Any]:
         with report.failures():
             listing = ingest.list_pictures(problem, workshop.settings)
-        frame = listing.frame
-        refused = frame[frame["reason"] != ""]
+            frame = listing.frame
+            refused = frame[frame["reason"] != ""]
+            _enough(problem, workshop, frame.loc[frame["reason"] == "", "label"])
         skipped = [{"path": path, "reason": reason} for path, reason in listing.skipped]
         yield dg.Output(
             frame,
@@ -128,7 +130,8 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             workshop.settings.artifacts(name) / "quarantine.csv",
             quarantine.to_csv(index=False).encode("utf-8", "backslashreplace"),
         )
-        shortages = dataset_module.shortages(problem, frame)
+        reasons = quarantine["reason"].value_counts().to_dict()
+        shortages = dataset_module.shortages(problem, frame["label"], reasons)
         broken = dataset_module.failures(problem, frame) if len(frame) else []
         for check, issues in (("enough_to_learn_from", shortages), ("schema", broken)):
             yield dg.AssetCheckResult(
@@ -137,7 +140,6 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 severity=dg.AssetCheckSeverity.ERROR,
                 metadata={"issues": report.table(issue.to_dict() for issue in issues)},
             )
-        reasons = quarantine["reason"].value_counts().to_dict()
         yield dg.AssetCheckResult(
             check_name="nothing_in_quarantine",
             passed=not len(quarantine),
@@ -232,3 +234,16 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         )
 
     return [raw, features, dataset, split, eda]
+
+
+def _enough(problem: Problem, workshop: Workshop, labels: Any) -> None:
+    """Refuse a folder that cannot suffice whatever its pictures hold, before anything of it is read or written.
+
+    A folder in which nothing has a label goes on: the quarantine is what tells its owner why.
+    """
+    import pandas as pd
+
+    if not len(labels) or not dataset_module.shortages(problem, labels, {}):
+        return
+    told = feedback(problem, workshop)["label"]  # joins the dataset later, and may make up for what is missing
+    dataset_module.refuse(problem, dataset_module.shortages(problem, pd.concat([labels, told]), {}))

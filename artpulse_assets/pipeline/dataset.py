@@ -8,7 +8,7 @@ from the contract, and the rules on how much data is enough. Everything that wou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,12 +111,20 @@ def failures(problem: Problem, frame: pd.DataFrame, most: int = 20) -> list[Issu
     return []
 
 
-def shortages(problem: Problem, frame: pd.DataFrame) -> list[Issue]:
-    """What there is too little of to learn from."""
-    counts = frame["label"].value_counts()
+def shortages(problem: Problem, labels: pd.Series, refused: Mapping[str, int]) -> list[Issue]:
+    """What there is too little of to learn from: ``labels`` of the usable rows, ``refused`` reason → count."""
+    counts = labels.value_counts()
     rules = problem.quality
-    if not len(frame):
-        return [Issue("/", "empty", "There is no usable picture; see the quarantine for the reasons.")]
+    if not len(labels):
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(refused.items()))
+        return [
+            Issue(
+                "/",
+                "empty",
+                f"There is no usable picture ({reasons or 'none was found'}); quarantine.csv among the artifacts of "
+                f"{problem.name} names each file and what to do.",
+            )
+        ]
     issues = []
     if len(counts) < rules.min_labels:
         issues.append(

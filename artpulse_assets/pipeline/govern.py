@@ -91,8 +91,10 @@ def challenge(
 ) -> Challenge:
     """Package, judge and register the chosen candidate; an equal version is found again and not registered twice.
 
-    ``made`` maps each algorithm to its candidate document. Raises the errors of the parts.
+    ``made`` maps each algorithm to its candidate document. What a killed run left open is settled first: its version
+    may exist, and would be found below as if it had been registered to the end. Raises the errors of the parts.
     """
+    promotion.recover(database, registry, now)
     rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}

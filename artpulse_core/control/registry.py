@@ -8,6 +8,7 @@ move one. MLflow is imported inside the methods: its import costs 2.5 CPU second
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -30,6 +31,9 @@ HTTP_LIMITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
 }
+# A pooled connection holds on to the file it opened: an agent would follow a database that was moved away, and never
+# see the one that was put in its place.
+SQLITE_SWITCHES = {"MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool"}
 SWITCHES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output belongs to our commands
@@ -77,6 +81,14 @@ class Registry:
         """Mark a run FINISHED or FAILED."""
         with self._mlflow() as client:
             client.set_terminated(run_id, status)
+
+    def end_runs_of(self, dagster_run: str) -> None:
+        """Mark KILLED what still says it runs for a Dagster run whose process is gone."""
+        experiment = self.experiment()
+        with self._mlflow() as client:
+            mine = f"tags.dagster_run_id = '{_quoted(dagster_run)}' and attributes.status = 'RUNNING'"
+            for run in client.search_runs([experiment], mine):
+                client.set_terminated(run.info.run_id, "KILLED")
 
     def log_bundle(self, bundle_dir: Path, *, run_id: str, model: str) -> str:
         """Log the bundle as a pyfunc of run ``run_id``; returns its URI (``models:/m-…``).
@@ -205,7 +217,8 @@ class Registry:
     def _client(self) -> Any:
         with self._lock:
             if self._opened is None:
-                for name, value in {**HTTP_LIMITS, **SWITCHES}.items():
+                local = SQLITE_SWITCHES if self._settings.tracking_uri.startswith("sqlite") else {}
+                for name, value in {**HTTP_LIMITS, **SWITCHES, **local}.items():
                     os.environ.setdefault(name, value)
                 with quiet():
                     import mlflow
@@ -214,6 +227,8 @@ class Registry:
                     mlflow.set_tracking_uri(tracking)
                     mlflow.set_registry_uri(models)
                     self._opened = mlflow.MlflowClient(tracking, models)
+                # Its note on the pool would stand on the standard error of every command.
+                logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
             return self._opened
 
 

@@ -129,7 +129,24 @@ def read(path: Path) -> Problem:
         raise ProblemError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
     if problem.name != path.stem:
         raise ProblemError(f"{path.name}: name is {problem.name!r} but the file is called {path.stem!r}")
+    _check_features(problem, path.name)
     return problem
+
+
+def _check_features(problem: Problem, file: str) -> None:
+    # Told here, because the graph would be built and fail half-way through its first run.
+    from artpulse_core import features
+
+    try:
+        known = features.get(problem.features).names
+    except ProblemError as error:
+        raise ProblemError(f"{file}: features: {error.message}") from None
+    stated = tuple(item.name for item in problem.fields)
+    if stated and stated != tuple(known):
+        raise ProblemError(
+            f"{file}: [[fields]] must be the numbers of the feature set {problem.features}, in its order: "
+            f"{', '.join(known[:8])}{' …' if len(known) > 8 else ''}."
+        )
 
 
 def available(folders: Iterable[Path]) -> dict[str, Path]:

@@ -25,6 +25,7 @@ NAMES = {
     "artpulse_model_age_seconds",
     "artpulse_release_sequence",
     "artpulse_registry_staleness_seconds",
+    "artpulse_champion_refused",
     "artpulse_in_flight",
 }
 
