@@ -6,8 +6,8 @@ import http.client
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,7 +66,13 @@ class Serving:
     process: subprocess.Popen[bytes]
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, kind: str = "application/json", port: int | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "application/json",
+        port: int | None = None,
     ) -> tuple[int, dict[str, str], Any]:
         """Status, headers and JSON; status 0 when nobody answers."""
         data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
