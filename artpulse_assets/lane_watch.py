@@ -75,7 +75,8 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         ],
     )
     def drift_report(context: dg.AssetExecutionContext, config: Window, workshop: Workshop) -> Iterator[Any]:
-        from artpulse_assets.pipeline import cards, served
+        from artpulse_assets.pipeline import cards
+        from artpulse_core.control import served
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
 
@@ -133,7 +134,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         deps=[dg.AssetKey([name, "champion"]), dg.AssetKey([name, "labelled_events"])],
     )
     def performance_report(workshop: Workshop) -> dg.Output[dict[str, Any]]:
-        from artpulse_assets.pipeline import served
+        from artpulse_core.control import served
         from artpulse_core.model import bundle
         from artpulse_core.store import events, reports
 

@@ -120,7 +120,7 @@ class Champion:
         x, y = rows.x[train], rows.y[train]
         fold = evaluate.stratified(y, FOLDS, seed)
         answers = cross_predict(TrainRows(x, y, fold, rows.labels, ""), fold, ALGORITHM, seed)
-        self.model = estimator(ALGORITHM, seed).fit(x, y)
+        self.model = estimator(ALGORITHM, x.shape[1], seed).fit(x, y)
         numbers = dict(zip(self.names, x.T, strict=True))
         self.profile = watch.reference(rows.labels, numbers, answers)
 

@@ -18,7 +18,7 @@ from artpulse_core.commands.models import opened, verdict_of
 from artpulse_core.control import notes, promotion
 from artpulse_core.data import problems
 from artpulse_core.data.generator import generate, picture
-from artpulse_core.data.painting import LABELS
+from artpulse_core.data.painting import LABELS, Style
 from artpulse_core.exchange import control
 from artpulse_core.settings import Settings
 from artpulse_core.store import events
@@ -30,6 +30,10 @@ WINDOW = 60  # pictures asked for each drift report
 UNSEEN = 10_000  # the number from which pictures are never trained on
 ROW = {"hue_mean": 0.07, "sat_mean": 0.62, "val_mean": 0.71, "contrast": 0.55, "edges": 0.12}
 ACTOR = "demo"
+SAID: dict[Style, str] = {
+    "standard": "pictures of the folder",
+    "shifted": "of them greyer, darker and softer",
+}
 
 
 @dataclass
@@ -79,18 +83,18 @@ class Story:
             f"  {request}\n  → {best} ({share:.0%}), model {answer['model']} version {answer['version']}"
         )
 
-    def watch(self, server: Server, style: str, start: int) -> dict[str, Any]:
-        """Ask for a window of pictures, then report drift."""
+    def watch(self, server: Server, style: Style) -> dict[str, Any]:
+        """Ask for a window of pictures by the artists of the folder, then report drift."""
         before = events.count(opened(self.settings)[0], "art_core5")
         for number in range(WINDOW):
             label = LABELS[number % len(LABELS)]
-            data = picture(label, UNSEEN + start + number, seed=SEED, style=style)  # type: ignore[arg-type]  # standard or shifted
+            data = picture(label, number * FIRST // WINDOW, seed=SEED, style=style)
             server.ask("/predict/art_core5/image", data, "image/jpeg")
         self._wait_for_events(before + WINDOW)
         document = run_monitoring(self.settings, "art_core5", lambda _line: None, WINDOW)
         blamed = [name for name, row in document["features"].items() if row["drift"]]
         told = f"drift in {', '.join(blamed)}" if document["drift"] else document["status"]
-        self.say(f"  {WINDOW} {style} pictures asked → {told}")
+        self.say(f"  {WINDOW} {SAID[style]} asked → {told}")
         for reason in document["reasons"][:3]:
             self.say(f"    {reason}")
         return document
@@ -168,8 +172,8 @@ def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     story.say(f"  ready after {waited:.1f} s at {server.url}")
     story.predict_row(server)
     story.chapter("Drift: what is asked against what was learned from")
-    story.watch(server, "standard", 0)
-    story.watch(server, "shifted", 1000)
+    story.watch(server, "standard")
+    story.watch(server, "shifted")
     story.chapter("Retraining with more pictures: a challenger and the gate")
     story.paint(MORE, FIRST)
     outcome = story.train("art_core5")

@@ -21,12 +21,11 @@ from artpulse_assets.pipeline import (
     ingest,
     package,
     publish,
-    served,
     tracking,
 )
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.pipeline.memo import Memo
-from artpulse_core.control import notes, promotion
+from artpulse_core.control import notes, promotion, served
 from artpulse_core.data.problems import Problem
 from artpulse_core.data.sources import is_synthetic
 from artpulse_core.errors import ChangeRefused

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -153,28 +151,6 @@ def plain(text: object, limit: int = 26) -> str:
 def colours(count: int) -> list[str]:
     """``count`` colours that stay apart for colour-blind readers up to eight; then they repeat."""
     return [PALETTE[index % len(PALETTE)] for index in range(count)]
-
-
-def finite(values: Any) -> np.ndarray:
-    """The finite values of a column as float64; what is no number counts as missing."""
-    array = numbers(values)
-    known: np.ndarray = array[np.isfinite(array)]
-    return known
-
-
-def numbers(values: Any) -> np.ndarray:
-    """A column as float64, n; what is no number becomes NaN."""
-    array = np.asarray(values)
-    if array.dtype.kind in "biuf":
-        return array.astype(np.float64)
-
-    def read(value: object) -> float:
-        try:
-            return float(value)  # type: ignore[arg-type]  # what is no number raises
-        except (TypeError, ValueError):
-            return float("nan")
-
-    return np.fromiter((read(value) for value in array.ravel()), np.float64, array.size)
 
 
 def bare(axes: Axes, *, grid: str = "x") -> None:

@@ -11,6 +11,7 @@ import orjson
 
 from artpulse_core.commands.answer import Reply, answering
 from artpulse_core.commands.models import opened, resolve
+from artpulse_core.control import served
 from artpulse_core.control.registry import Registry
 from artpulse_core.data.images import read
 from artpulse_core.data.problems import Problem
@@ -67,20 +68,10 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
 def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[int, Predictor]:
     """The champion's version and its verified model, downloaded once; raises ``RegistryError`` without one."""
     version = registry.alias(problem.model, "champion")
-    info = registry.version(problem.model, version) if version is not None else None
-    if version is None or info is None:
+    folder = served.champion_folder(problem, version, settings, registry)
+    if version is None or folder is None:
         raise RegistryError(f"{problem.model} has no champion yet: artpulse train --problem {problem.name}")
-    return version, Predictor(
-        bundle.load(fetched(settings, registry, problem, version, info.digest), info.digest)
-    )
-
-
-def fetched(settings: Settings, registry: Registry, problem: Problem, version: int, digest: str) -> Path:
-    """The bundle of a version in the cache of this home, verified; raises ``BundleError`` or ``RegistryError``."""
-    place = settings.cache / "bundles" / digest.removeprefix("sha256:")
-    if not place.exists():
-        registry.download(problem.model, version, place)
-    return place
+    return version, Predictor(bundle.load(folder))
 
 
 def _parsed(row: str) -> Any:

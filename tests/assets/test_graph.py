@@ -43,8 +43,10 @@ GRAPH: dict[str, tuple[set[str], set[str], set[str]]] = {
     "drift_report": ({"champion"}, {"numpy", "sql"}, {"no_drift"}),
     "performance_report": ({"champion", "labelled_events"}, {"numpy", "sql"}, set()),
 }
-CODE_VERSIONS = {name: "3" if name.startswith("candidates/") else "1" for name in GRAPH}
 REPORTS = {"drift_report", "performance_report"}
+CODE_VERSIONS = {
+    name: "3" if name.startswith("candidates/") else "2" if name in REPORTS else "1" for name in GRAPH
+}
 PROBLEMS = ("art_core5", "art")
 
 

@@ -87,7 +87,8 @@ def test_a_folder_that_is_not_there_is_a_reason_and_no_error(
 
 def drift(lane: Lane, episode: str | None) -> None:
     """A drift report as the monitoring job leaves it."""
-    document = {"drift": episode is not None, "status": "drift" if episode else "ok", "episode": episode}
+    status = "drift" if episode else "ok"
+    document = {"drift": episode is not None, "status": status, "episode": episode, "version": 1}
     database = lane.database()
     try:
         reports.add(database, "drift", NAME, document, NOW)

@@ -131,7 +131,8 @@ def test_a_registry_that_is_away_leaves_the_release_and_is_named(three: House) -
         )
         assert state["registry"]["message"].startswith("The model registry failed")
         assert state["release"]["sequence"] == 1
-        until(lambda: orjson.loads((settings.run / "status.json").read_bytes())["registry"]["ok"] is False)
+        written = settings.run / "status.json"  # the socket answers before the first file is written
+        until(lambda: written.exists() and orjson.loads(written.read_bytes())["registry"]["ok"] is False)
     finally:
         stopped.set()
         thread.join()
