@@ -43,14 +43,14 @@ def with_manifest(text: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        pytest.param(lambda _root: None, "which is no folder; it must hold <label>/… folders", id="missing"),
+        pytest.param(lambda _root: None, "which is no folder; it must hold <label>/… folders", id="missing", marks=pytest.mark.extended),
         pytest.param(Path.mkdir, "holds no picture. Expected <folder>/<label>/<picture>", id="empty"),
-        pytest.param(litter, "holds no picture", id="litter"),
-        pytest.param(lambda root: fill(root, calm=12), "only the label 'calm'; at least 2 folders", id="one-label"),
+        pytest.param(litter, "holds no picture", id="litter", marks=pytest.mark.extended),
+        pytest.param(lambda root: fill(root, calm=12), "only the label 'calm'; at least 2 folders", id="one-label", marks=pytest.mark.extended),
         pytest.param(lambda root: fill(root, calm=12, odd=3), "Label 'odd' has 3 usable pictures; at least 10", id="three"),
-        pytest.param(with_manifest("file,label,group\ncalm/99.jpg,calm,g\n"), "line 2 names 'calm/99.jpg', which is not there", id="unknown-file"),
+        pytest.param(with_manifest("file,label,group\ncalm/99.jpg,calm,g\n"), "line 2 names 'calm/99.jpg', which is not there", id="unknown-file", marks=pytest.mark.extended),
         pytest.param(with_manifest("file,label,group,split\ncalm/1.jpg,calm,g,tran\n"), "line 2 has the split 'tran'; use train or test", id="split-typo"),
-        pytest.param(with_manifest("path,label\ncalm/1.jpg,calm\n"), "manifest.csv has no column 'file'", id="no-column"),
+        pytest.param(with_manifest("path,label\ncalm/1.jpg,calm\n"), "manifest.csv has no column 'file'", id="no-column", marks=pytest.mark.extended),
     ],
 )  # fmt: skip
 def test_a_folder_that_cannot_be_learned_from_stops_the_run_before_anything_is_written(
