@@ -47,9 +47,11 @@ def settle_runs(instance: dg.DagsterInstance, registry: Registry) -> list[str]:
         host, _, rest = run.tags.get(PROCESS, "").partition(":")
         pid, _, started = rest.partition(":")
         if host == socket.gethostname() and pid.isdecimal() and _started(int(pid)) != started:
+            registry.end_runs_of(
+                run.run_id, run.job_name
+            )  # first: should we be killed here, the next looks again
             # Canceled, not failed: a failed one would be started again by the daemon beside the one that begins now.
             instance.report_run_canceled(run, message="The process of this run was killed.")
-            registry.end_runs_of(run.run_id, run.job_name)
             ended.append(run.run_id)
     return ended
 

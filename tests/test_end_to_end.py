@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from artpulse_core import settings as settings_module
 from artpulse_core.control.registry import Registry
 from artpulse_core.data.generator import generate, picture
-from artpulse_core.features.batches import read_batches
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import Predictor
-from artpulse_core.settings import Settings
 from artpulse_core.store import changes, events
-from artpulse_core.store.database import Database
-from tests.homes import Home, Serving, serving
-from tests.require import require
+from tests.homes import MODEL, NAME, Home, Serving, believed, database, serving
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
-NAME, MODEL = "art_core5", "artpulse-classifier"
 PER_LABEL, SEED = 36, 3
 # After which line of its progress a training is killed, and up to how many seconds later. Most blows fall where
 # things get names: between the leaderboard and the champion.
@@ -46,15 +31,6 @@ BLOWS = (
     ("", 4.0), ("✓ raw", 0.5), ("✓ dataset", 0.5), ("✓ split", 2.0), ("✓ candidates/logistic", 1.0),
     ("✓ leaderboard", 0.4), ("✓ leaderboard", 1.5), ("✓ leaderboard", 3.0), ("✓ challenger", 0.3),
 )  # fmt: skip
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[Database]:
-    opened = Database(settings.database)
-    try:
-        yield opened
-    finally:
-        opened.dispose()
 
 
 def kill_at(home: Home, line: str, seconds: float) -> bool:
@@ -70,34 +46,6 @@ def kill_at(home: Home, line: str, seconds: float) -> bool:
     process.kill()
     process.communicate()
     return alive
-
-
-def believed(settings: Settings) -> None:
-    """Every file that has its name is whole, and what is registered is what the table says."""
-    home = settings.home
-    for path in [
-        *(home / "assets").rglob("[!.]*.json"),
-        *(home / "artifacts").rglob("[!.]*.json"),
-        *(home / "splits").glob("[!.]*.json"),
-    ]:
-        orjson.loads(path.read_bytes())
-    for path in (home / "assets").rglob("[!.]*.parquet"):
-        pq.read_table(path)
-    for folder in (settings.cache / "features").glob("*"):
-        named = list(folder.glob("[!.]*.npz"))
-        assert len(read_batches(folder)) == len(named)
-    for place in (settings.cache / "results" / "bundles").glob("[!.]*"):
-        bundle.verify(place)
-    registry = Registry(settings)
-    if not (home / "artpulse.db").exists():
-        return
-    with database(settings) as db:
-        db.migrate()
-        assert changes.verify_chain(db) is None
-        champion = registry.alias(MODEL, "champion")
-        for row in changes.history(db, MODEL):
-            assert row.state in {"done", "open", "undone"}
-        assert champion is None or registry.version(MODEL, champion).digest
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +86,7 @@ def test_after_nine_killed_trainings_a_clean_one_finds_everything_whole_and_sett
         assert changes.registration(db, MODEL, versions[0].version) is not None
         assert changes.last_champion(db, MODEL).target == versions[0].version
     runs = mlflow.MlflowClient(settings.tracking_uri).search_runs([registry.experiment()])
-    assert "RUNNING" not in {run.info.status for run in runs}
+    assert [(run.info.run_name, run.data.tags) for run in runs if run.info.status == "RUNNING"] == []
     assert "KILLED" in {run.info.status for run in runs}
     done = [run.data.tags.get("artpulse.algorithm") for run in runs if run.info.status == "FINISHED"]
     assert len(done) == len(set(done))  # the umbrella and one run an algorithm
@@ -251,136 +199,3 @@ def test_a_picture_is_answered_learned_from_and_answered_by_its_successor(beaten
         assert events.count(db, NAME) >= len(load.answers) + 2
         assert changes.open_rows(db) == []
         assert changes.verify_chain(db) is None
-
-
-def nasty(root: Path, good: dict[str, list[bytes]]) -> dict[str, str]:
-    """A folder with enough good pictures under odd labels and one of each broken kind; name → reason expected."""
-    for label, pictures in good.items():
-        (root / label).mkdir(parents=True)
-        for number, data in enumerate(pictures):
-            (root / label / f"{number}.jpg").write_bytes(data)
-    first, second = (root / label for label in list(good)[:2])
-    one = next(iter(good.values()))
-    files = {
-        "torn.jpg": one[0][: len(one[0]) // 2],
-        "empty.jpg": b"",
-        "text.jpg": b"I am not a picture, whatever my name says.",
-        "bomb.png": encoded(Image.new("1", (12000, 12000)), "PNG"),
-        "dot.png": encoded(Image.new("RGB", (1, 1)), "PNG"),
-        "heavy.jpg": one[1] + bytes(11 * 1024 * 1024),
-        "again.jpg": one[2],
-        "both.jpg": picture("surreal", 3000, seed=SEED),
-        "renamed.png": picture("neo-pop", 3001, seed=SEED),  # a JPEG: told by its content and used
-        "moving.gif": moving(picture("neo-pop", 3002, seed=SEED), picture("neo-pop", 3003, seed=SEED)),
-    }
-    for name, data in files.items():
-        (first / name).write_bytes(data)
-    (second / "both.jpg").write_bytes(files["both.jpg"])
-    (first / "outside.jpg").symlink_to("/etc/hostname")
-    (first / "dangling.jpg").symlink_to("nowhere.jpg")
-    os.mkfifo(first / "pipe.jpg")
-    return {
-        "torn.jpg": "truncated", "empty.jpg": "empty_file", "text.jpg": "not_an_image", "bomb.png": "too_many_pixels",
-        "dot.png": "side_too_short", "heavy.jpg": "file_too_large", "outside.jpg": "link_leaves_root",
-        "dangling.jpg": "link_dangling", "pipe.jpg": "not_a_file", "both.jpg": "label_conflict",
-    }  # fmt: skip
-
-
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def moving(*pictures: bytes) -> bytes:
-    first, *more = [Image.open(io.BytesIO(data)) for data in pictures]
-    return encoded(first, "GIF", save_all=True, append_images=more)
-
-
-def test_a_folder_with_every_kind_of_broken_file_and_odd_labels_gives_a_model_and_a_quarantine(
-    mlflow_store: Path, tmp_path: Path
-) -> None:
-    home = Home(tmp_path / "home")
-    home.path.mkdir()
-    shutil.copy(mlflow_store, home.path / "mlflow.db")
-    kinds = {"neo pop & more": "neo-pop", "单色 – été": "monochrome", "caf\udce9": "minimal"}
-    good = {
-        label: [picture(kind, number, seed=SEED) for number in range(40)] for label, kind in kinds.items()
-    }
-    root = tmp_path / "art"
-    expected = nasty(root, good)
-    home.more["DATASET_DIR"] = str(root)
-    trained = home.json("train", "--problem", NAME)["trained"][0]
-    assert trained["champion"] == trained["version"]
-    text = (home.path / "artifacts" / NAME / "quarantine.csv").read_text()
-    rows = list(csv.DictReader(text.splitlines()))
-    found = {row["path"].rpartition("/")[2]: row["reason"] for row in rows}
-    assert (
-        found.pop("2.jpg", "duplicate") == "duplicate"
-    )  # the other of two equal files, whichever came first
-    expected.pop("again.jpg")
-    assert {name: found.get(name) for name in expected} == expected
-    assert all(row["message"] for row in rows)
-    assert {"renamed.png", "moving.gif"}.isdisjoint(found)
-    code, out, err = home.run("predict", str(root / "neo pop & more" / "1.jpg"), "--json")
-    assert code == 0, err
-    assert "caf\\\\xe9" in out and "\\u5355" in out
-
-
-@pytest.mark.parametrize("bytes_left", [60_000, 700_000])
-def test_a_training_on_a_disk_that_is_full_fails_with_a_sentence_and_leaves_nothing_half_written(
-    bytes_left: int, mlflow_store: Path, tmp_path: Path
-) -> None:
-    place = Path(os.path.realpath(tmp_path)) / "disk"
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(place)], capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        require("the right to mount a small disk", "run it as root")
-    try:
-        home = Home(place / "home")
-        home.path.mkdir()
-        shutil.copy(mlflow_store, home.path / "mlflow.db")
-        root = tmp_path / "art"
-        generate(root, per_label=12, seed=SEED)
-        home.more["DATASET_DIR"] = str(root)
-        free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
-        (place / "filler").write_bytes(b"x" * (free - bytes_left))
-        code, _, err = home.run("train", "--problem", NAME)
-        last = err.strip().splitlines()[-1]
-        assert code in {65, 69, 73, 74}, err
-        assert last.startswith("artpulse: "), err
-        assert "space" in last or "full" in last or "(0 MiB free)" in last, last
-        assert "Traceback" not in err, err
-        (place / "filler").unlink()
-        settings = settings_module.load({}, home=home.path)
-        believed(settings)
-        assert Registry(settings).aliases(MODEL) == {}
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def test_definitions_over_a_wrong_problem_file_fail_with_the_sentence_that_the_command_says(
-    tmp_path: Path,
-) -> None:
-    home = Home(tmp_path / "home")
-    (home.path / "problems").mkdir(parents=True)
-    (home.path / "problems" / "mine.toml").write_text('name = "mine"\ncolour = "red"\n')
-    code, _, said = home.run("train", "--problem", "mine")
-    assert code == 65
-    sentence = said.strip().removeprefix("artpulse: ")
-    command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "definitions",
-        "validate",
-        "-m",
-        "artpulse_assets.definitions",
-    ]
-    done = subprocess.run(
-        command, env=home.environment, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode != 0
-    assert sentence in done.stdout + done.stderr

@@ -228,8 +228,9 @@ class Registry:
                     mlflow.set_tracking_uri(tracking)
                     mlflow.set_registry_uri(models)
                     self._opened = mlflow.MlflowClient(tracking, models)
-                # Its note on the pool would stand on the standard error of every command.
-                logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+                # Its note on the pool would stand on the standard error of every command, and an error with its
+                # traceback beside the sentence that we make of it.
+                logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
             return self._opened
 
 
