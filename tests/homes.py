@@ -89,7 +89,7 @@ class Serving:
             connection.request(method, path, data, {"Content-Type": kind} if data else {})
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), orjson.loads(answer.read())
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return 0, {}, None
         finally:
             connection.close()
