@@ -112,6 +112,21 @@ class StoreError(ArtPulseError):
     exit_code = 69
 
 
+class DiskError(ArtPulseError):
+    """The file system refuses: the disk is full, read-only, or this user may not write there."""
+
+    code = "disk_error"
+    exit_code = 74
+
+    @classmethod
+    def of(cls, error: OSError) -> DiskError:
+        """What the system said, as a sentence with the file it is about."""
+        place = f" ({error.filename})" if error.filename else ""
+        return cls(
+            f"{error.strerror or type(error).__name__}{place}; free the disk or set ARTPULSE_HOME to another folder."
+        )
+
+
 class ChangeConflict(ArtPulseError):  # noqa: N818 - the field's word is conflict
     """A change was refused because another is open or the expected version is not the current one."""
 

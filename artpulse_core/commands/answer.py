@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from artpulse_core import settings as settings_module
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.errors import ArtPulseError, DiskError
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
             reply = function(settings_module.load(), **options)
         except ArtPulseError as error:
             _fail(error, as_json=as_json)
+        except BrokenPipeError:
+            raise  # whoever read our output went away, which click knows how to end
+        except OSError as error:
+            _fail(DiskError.of(error), as_json=as_json)
         click.echo(_json(reply.document) if as_json else reply.text)
         if reply.exit_code:
             sys.exit(reply.exit_code)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from artpulse_core import settings as settings_module
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.errors import ArtPulseError, DiskError
 from artpulse_core.keys import new_key
 
 
@@ -35,3 +35,7 @@ def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
     except ArtPulseError as error:
         click.echo(f"artpulse: {error.message}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        refused = DiskError.of(error)
+        click.echo(f"artpulse: {refused.message}", err=True)
+        sys.exit(refused.exit_code)
