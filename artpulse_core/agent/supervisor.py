@@ -12,10 +12,11 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -40,12 +41,16 @@ AGENT_SECONDS = 15.0
 
 
 def serve(
-    settings: Settings, *, drain_seconds: float = DRAIN_SECONDS, stopped: threading.Event | None = None
+    settings: Settings,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    stopped: threading.Event | None = None,
+    listening: Callable[[], None] = lambda: None,
 ) -> int:
     """Serve until SIGTERM or SIGINT (or ``stopped`` is set); returns the exit code. Call it in the main thread.
 
-    Raises ``SettingsError`` when another one serves from the same run folder, a port is taken, or an address
-    others can reach has no key.
+    ``listening`` is called once, when the API takes connections for the first time. Raises ``SettingsError`` when
+    another one serves from the same run folder, a port is taken, or an address others can reach has no key.
     """
     check(settings)
     stopped = stopped or threading.Event()
@@ -61,10 +66,13 @@ def serve(
         agent = Child("agent", [sys.executable, *AGENT], inherited)
         gunicorn = Child("gunicorn", [sys.executable, *GUNICORN], inherited)
         try:
-            _announce(settings, probes.port)
-            return _watch(
-                (gunicorn, agent), stopped
-            )  # the first answer does not wait for the agent's imports
+
+            def announce() -> None:
+                _announce(settings, probes.port)
+                listening()
+
+            # gunicorn first: the first answer does not wait for the agent's imports
+            return _watch((gunicorn, agent), stopped, settings, announce)
         finally:
             readiness.draining = True
             if gunicorn.pid is not None:
@@ -88,6 +96,7 @@ def check(settings: Settings) -> None:
         raise SettingsError(
             f"PORT and ARTPULSE_PROBE_PORT are both {settings.port}; give one another number."
         )
+    _try_port(settings)
 
 
 def is_loopback(host: str) -> bool:
@@ -96,6 +105,31 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _try_port(settings: Settings) -> None:
+    """gunicorn would only say it in its log, and be started again for ever."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, number) as probe:
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # as gunicorn: TIME_WAIT is no hindrance
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"PORT {settings.port} on {settings.host} cannot be used: {error.strerror}."
+        ) from None
+
+
+def _listens(settings: Settings) -> bool:
+    try:
+        socket.create_connection((settings.host, settings.port), 1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -118,10 +152,16 @@ def _probes(settings: Settings, readiness: Readiness) -> ProbeServer:
         ) from None
 
 
-def _watch(children: tuple[Child, ...], stopped: threading.Event) -> int:
+def _watch(
+    children: tuple[Child, ...], stopped: threading.Event, settings: Settings, announce: Callable[[], None]
+) -> int:
     for child in children:
         child.start()
+    announced = False
     while not stopped.wait(TICK_SECONDS):
+        if not announced and _listens(settings):
+            announced = True
+            announce()
         for child in children:
             code = child.watch()
             if code == SettingsError.exit_code:
