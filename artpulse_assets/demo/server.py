@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from artpulse_core.agent.tether import tethered
 from artpulse_core.errors import ArtPulseError
 from artpulse_core.exchange.release import read_workers
 from artpulse_core.keys import new_key
@@ -113,7 +114,7 @@ def running(settings: Settings) -> Iterator[Server]:
     }
     log = settings.home / "demo" / "serve.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", "from artpulse_core.cli import main; main()", "serve"]
+    command = tethered(sys.executable, "-c", "from artpulse_core.cli import main; main()", "serve")
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
