@@ -43,6 +43,7 @@ def demo(*, once: bool) -> None:
 
 def _demo(settings: Settings, *, once: bool) -> None:
     _stop_on_signals()
+    servers.refuse_second(settings)
     os.environ["ARTPULSE_HOME"] = str(settings.home)
     with contextlib.ExitStack() as stack:
         story = stories.Story(settings, click.echo)

@@ -32,6 +32,7 @@ from artpulse_core.settings import Settings
 
 log = logging.getLogger(__name__)
 SERVE = "serve.json"
+LOCK = "serve.lock"
 GUNICORN = ("-m", "gunicorn", "-c", "python:artpulse_api.gunicorn_conf", "artpulse_api.wsgi:app")
 AGENT = ("-m", "artpulse_core.agent.main")
 TICK_SECONDS = 0.1
@@ -54,7 +55,7 @@ def serve(
     """
     check(settings)
     stopped = stopped or threading.Event()
-    with only_one(settings.run / "serve.lock", "server"), _signals(stopped):
+    with only_one(settings.run / LOCK, "server"), _signals(stopped):
         for name in (METRICS, WORKERS):
             shutil.rmtree(settings.run / name, ignore_errors=True)
             (settings.run / name).mkdir(parents=True)

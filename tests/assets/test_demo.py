@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from artpulse_assets.demo import server as servers
+from artpulse_core import settings as settings_module
+from artpulse_core.agent.alone import only_one
+from artpulse_core.exchange import release as releases
+from artpulse_core.exchange.release import WorkerStatus
+from tests.homes import Home
 from tests.servers import ROOT
 from tests.waiting import until
 
@@ -86,3 +93,34 @@ def test_a_killed_demonstration_leaves_no_server(tmp_path: Path) -> None:
     process.kill()
     process.communicate(timeout=30)
     until(lambda: not psutil.pid_exists(server) or psutil.Process(server).status() == "zombie", 20)
+
+
+def test_a_home_that_is_served_already_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    settings = settings_module.load({}, home=tmp_path)
+    settings.run.mkdir()
+    announced = {"pid": os.getpid(), "url": "http://127.0.0.1:8123"}
+    (settings.run / "serve.json").write_text(json.dumps(announced))
+    with only_one(settings.run / "serve.lock", "server"):
+        code, out, err = Home(tmp_path).run("demo", "--once")
+    assert (code, out) == (78, "")
+    assert err == (
+        f"artpulse: {tmp_path} is being served already at http://127.0.0.1:8123: stop that server, "
+        "or set ARTPULSE_HOME to another folder.\n"
+    )
+
+
+def test_the_reports_of_another_server_are_not_trusted(tmp_path: Path) -> None:
+    settings = settings_module.load({}, home=tmp_path)
+    (settings.run / "workers").mkdir(parents=True)
+    status = WorkerStatus(os.getpid(), 1, "t", {"art_core5": {"version": 1}}, {})
+    releases.write_worker(settings.run, status)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        server = servers.Server("http://127.0.0.1:9", "", child, tmp_path / "log", settings.run, 1)
+        with pytest.raises(servers.ServerFailed, match="was not served"):
+            server.wait_for("art_core5", 1, 0.2)
+        (settings.run / "serve.json").write_text(json.dumps({"pid": child.pid}))
+        assert server.wait_for("art_core5", 1, 5) < 5
+        child.kill()
+        child.wait()
+        with pytest.raises(servers.ServerFailed, match="stopped with code -9"):
+            server.wait_for("art_core5", 1, 5)
