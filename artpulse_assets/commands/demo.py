@@ -60,7 +60,8 @@ def _demo(settings: Settings, *, once: bool) -> None:
                 f"Dagster UI   http://127.0.0.1:{stack.enter_context(_dagster(settings))}   (up in a moment)"
             )
         click.echo("\nCtrl-C stops everything.")
-        server.process.wait()
+        code = server.process.wait()
+        raise servers.ServerFailed(f"The server stopped with code {code}; see {server.log}.")
 
 
 def _stop_on_signals() -> None:
@@ -84,7 +85,8 @@ def _dagster(settings: Settings) -> Iterator[int]:
     port = servers.free_port(UI_PORT)
     root = project_root()
     log = settings.home / "demo" / "dagster.log"
-    code = ("-m", "artpulse_assets.definitions")
+    workspace = root / "workspace.yaml"  # in a checkout: the same location name as plain `dagster dev` gives
+    code = ("-w", str(workspace)) if workspace.exists() else ("-m", "artpulse_assets.definitions")
     # SIGINT also when the demonstration is killed: dagster dev leaves its children behind on SIGTERM
     command = tethered(
         *(sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), *code),

@@ -95,6 +95,14 @@ def test_a_killed_demonstration_leaves_no_server(tmp_path: Path) -> None:
     until(lambda: not psutil.pid_exists(server) or psutil.Process(server).status() == "zombie", 20)
 
 
+def test_the_end_of_the_server_is_told_and_is_a_failure(tmp_path: Path) -> None:
+    process, server = start(tmp_path, "up")
+    os.kill(server, signal.SIGKILL)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == servers.ServerFailed.exit_code != 0
+    assert "The server stopped with code -9; see" in err
+
+
 def test_a_home_that_is_served_already_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     settings = settings_module.load({}, home=tmp_path)
     settings.run.mkdir()
