@@ -172,7 +172,7 @@ def promote(
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
     aliases = registry.aliases(chosen.model)
-    target = version or aliases.get("challenger")
+    target = aliases.get("challenger") if version is None else version
     current = aliases.get("champion")
     if target is None:
         raise ChangeRefused(
@@ -185,7 +185,8 @@ def promote(
         target,
         expected=current if expected is None else expected,
         actor=actor(),
-        reason=reason or "promoted by hand",
+        # over the gate the person's own words are the record; control refuses an override without them
+        reason=reason if override else reason or "promoted by hand",
         verdict=verdict_of(database, chosen.name, target, current),
         override=override,
         idempotency_key=idempotency_key,
