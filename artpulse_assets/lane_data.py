@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 
 from artpulse_assets import report
+from artpulse_assets.lane_watch import feedback
 from artpulse_assets.pipeline import dataset as dataset_module
 from artpulse_assets.pipeline import ingest
 from artpulse_assets.pipeline import split as split_module
-from artpulse_assets.lane_watch import feedback
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problems import Problem
 from artpulse_core.exchange.files import write_whole
@@ -185,8 +185,16 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         ],
     )
     def split(context: dg.AssetExecutionContext, workshop: Workshop, dataset: Any) -> Iterator[Any]:
+        from artpulse_assets.pipeline import gate
+        from artpulse_assets.pipeline.govern import policy_file
+
         with report.failures():
-            frame = split_module.keep(problem, dataset, workshop.settings.home / "splits" / f"{name}.json")
+            frame = split_module.keep(
+                problem,
+                dataset,
+                workshop.settings.home / "splits" / f"{name}.json",
+                least=gate.least_rows(policy_file()),
+            )
         counts = frame.groupby(["label", "side"]).size().unstack(fill_value=0)
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()
         yield dg.Output(
@@ -245,5 +253,7 @@ def _enough(problem: Problem, workshop: Workshop, labels: Any) -> None:
 
     if not len(labels) or not dataset_module.shortages(problem, labels, {}):
         return
-    told = feedback(problem, workshop)["label"]  # joins the dataset later, and may make up for what is missing
+    told = feedback(problem, workshop)[
+        "label"
+    ]  # joins the dataset later, and may make up for what is missing
     dataset_module.refuse(problem, dataset_module.shortages(problem, pd.concat([labels, told]), {}))

@@ -148,7 +148,9 @@ def verify(settings: Settings, *, problem: str, version: int | None) -> Reply:
 
 @click.command()
 @click.argument("problem")
-@click.option("--version", type=int, help="Default: the challenger.")
+@click.option(
+    "--version", type=int, help="Default: the challenger, or without any champion the newest version."
+)
 @click.option(
     "--expected",
     type=int,
@@ -174,6 +176,10 @@ def promote(
     aliases = registry.aliases(chosen.model)
     target = aliases.get("challenger") if version is None else version
     current = aliases.get("champion")
+    if (
+        target is None and current is None
+    ):  # every version was held back: the newest is the one to decide about
+        target = next((info.version for info in registry.versions(chosen.model)), None)
     if target is None:
         raise ChangeRefused(
             f"{chosen.model} has no challenger; train one with `artpulse retrain --problem {chosen.name}`."

@@ -70,7 +70,13 @@ def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[
     version = registry.alias(problem.model, "champion")
     folder = served.champion_folder(problem, version, settings, registry)
     if version is None or folder is None:
-        raise RegistryError(f"{problem.model} has no champion yet: artpulse train --problem {problem.name}")
+        waiting = ", ".join(str(info.version) for info in registry.versions(problem.model))
+        raise RegistryError(
+            f"{problem.model} has no champion yet. Registered, but not promoted: {waiting}. "
+            f"See why: artpulse models show {problem.name}"
+            if waiting
+            else f"{problem.model} has no champion yet: artpulse train --problem {problem.name}"
+        )
     return version, Predictor(bundle.load(folder))
 
 

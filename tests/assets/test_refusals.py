@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +65,9 @@ def test_a_folder_that_cannot_be_learned_from_stops_the_run_before_anything_is_w
     assert len(progress) <= 3, progress  # the sentence is not buried
     home = empty_lane.settings.home
     written = {path.relative_to(home).as_posix() for name in ("assets", "splits", "artifacts", "cache", "mlartifacts") for path in (home / name).rglob("*") if path.is_file()}  # fmt: skip
-    assert written <= {f"assets/{NAME}/labelled_events.parquet"}  # the answers' truth, which is no part of the folder
+    assert written <= {
+        f"assets/{NAME}/labelled_events.parquet"
+    }  # the answers' truth, which is no part of the folder
     assert empty_lane.aliases == {}
 
 
@@ -85,6 +86,20 @@ def test_pictures_that_turn_out_unusable_are_counted_and_the_quarantine_names_ea
     home = empty_lane.settings.home
     assert not [path for name in KEPT for path in (home / "assets").rglob(name)]
     assert not (home / "splits").exists()
+
+
+def test_pictures_no_verdict_could_come_of_are_refused_before_anything_is_fitted(
+    empty_lane: Lane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "art", calm=24, loud=24)
+    done = trained(tmp_path / "art", monkeypatch)
+    assert done.exit_code == 65
+    *progress, last = done.stderr.splitlines()
+    assert "Of 48 usable pictures 12 are kept aside to judge with" in last
+    assert "at least 30: about 120 pictures are needed." in last
+    assert not [line for line in progress if "candidates" in line]
+    assert empty_lane.registry.versions("artpulse-classifier") == []
+    assert not (empty_lane.settings.home / "splits").exists()
 
 
 GOOD = """\
@@ -134,5 +149,5 @@ def test_a_problem_file_that_is_wrong_is_one_sentence_with_file_and_key(
     assert done.exit_code == 65, done.output
     (line,) = done.stderr.splitlines()
     assert line.startswith("artpulse: ") and says in line
-    assert sorted(os.listdir(tmp_path)) == ["problems"]
+    assert [path.name for path in tmp_path.iterdir()] == ["problems"]
     assert project_root().is_dir()

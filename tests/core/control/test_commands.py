@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from artpulse_core.cli import main
-from artpulse_core.errors import ChangeRefused, SettingsError
+from artpulse_core.errors import ChangeRefused, RegistryError, SettingsError
 from artpulse_core.store import changes
 from tests.core.control.conftest import MODEL, House
 
@@ -44,3 +44,19 @@ def test_nothing_is_no_key(line: str) -> None:
     done = CliRunner().invoke(main, ["keys", "hash"], input=line)
     assert done.exit_code == SettingsError.exit_code
     assert "sha256" not in done.output
+
+
+def test_a_first_version_that_was_held_back_is_promoted_by_an_override_without_naming_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTPULSE_HOME", str(house.settings.home))
+    house.register()
+    house.registry.delete_alias(MODEL, "challenger")
+    asked = CliRunner().invoke(main, ["predict", "--problem", "art_core5", "--row", "{}"])
+    assert asked.exit_code == RegistryError.exit_code
+    assert "Registered, but not promoted: 1. See why: artpulse models show art_core5" in asked.stderr
+    plain = CliRunner().invoke(main, ["promote", "art_core5"])
+    assert (plain.exit_code, house.aliases) == (ChangeRefused.exit_code, {}), plain.output
+    assert "needs the gate's verdict" in plain.stderr
+    done = CliRunner().invoke(main, ["promote", "art_core5", "--override", "--reason", "good enough for me"])
+    assert (done.exit_code, house.aliases["champion"]) == (0, 1), done.output
