@@ -6,6 +6,8 @@ exit codes and log lines. Does not belong here: mapping an error to HTTP (``artp
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -144,3 +146,35 @@ class MissingExtra(ArtPulseError):  # noqa: N818 - says what is missing
 
     code = "extra_missing"
     exit_code = 69
+
+
+class FileTrouble(ArtPulseError):  # noqa: N818 - what happened to a file
+    """The operating system refuses a file or folder: a full disk, a medium that fails."""
+
+    code = "file_trouble"
+    exit_code = 74
+
+
+class NotWritable(FileTrouble):
+    """A file or folder cannot be made or written by this user."""
+
+    code = "not_writable"
+    exit_code = 73
+
+
+def of_system(error: OSError) -> FileTrouble:
+    """What the operating system said as a sentence that names the file."""
+    named = error.filename2 or error.filename
+    said = (
+        f"{error.strerror or type(error).__name__}: {os.fsdecode(named)}"
+        if isinstance(named, str | bytes | os.PathLike)
+        else str(error)
+    )
+    if (
+        isinstance(error, PermissionError | NotADirectoryError | FileExistsError)
+        or error.errno == errno.EROFS
+    ):
+        return NotWritable(
+            f"{said}. Check who owns it and its permissions, or set ARTPULSE_HOME to another folder."
+        )
+    return FileTrouble(f"{said}.")

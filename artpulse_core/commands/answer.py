@@ -10,12 +10,12 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from artpulse_core import settings as settings_module
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.errors import ArtPulseError, of_system
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
             reply = function(settings_module.load(), **options)
         except ArtPulseError as error:
             _fail(error, as_json=as_json)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _fail(of_system(error), as_json=as_json)
         click.echo(_json(reply.document) if as_json else reply.text)
         if reply.exit_code:
             sys.exit(reply.exit_code)
@@ -44,7 +48,7 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
     return command
 
 
-def _fail(error: ArtPulseError, *, as_json: bool) -> None:
+def _fail(error: ArtPulseError, *, as_json: bool) -> NoReturn:
     issues = [issue.to_dict() for issue in error.issues]
     if as_json:
         click.echo(_json({"error": {"code": error.code, "message": error.message, "issues": issues}}))

@@ -33,6 +33,10 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
     chosen = resolve(
         settings, problem or ("art" if files and "art" in settings.problems else settings.default_problem)
     )
+    if row is not None and chosen.input == "image":
+        raise ContractViolation(
+            f"{chosen.name} takes picture files, not a row of fields: artpulse predict --problem {chosen.name} FILE"
+        )
     _, registry = opened(settings)
     version, predictor = champion(settings, registry, chosen)
     if row is not None:

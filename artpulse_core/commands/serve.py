@@ -7,7 +7,7 @@ import sys
 import click
 
 from artpulse_core import settings as settings_module
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.errors import ArtPulseError, of_system
 from artpulse_core.keys import new_key
 
 
@@ -32,6 +32,7 @@ def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
                 port=port, workers=workers, control_api_keys=",".join([*settings.secrets()["operate"], entry])
             )
         sys.exit(supervise(settings))
-    except ArtPulseError as error:
-        click.echo(f"artpulse: {error.message}", err=True)
-        sys.exit(error.exit_code)
+    except (ArtPulseError, OSError) as error:
+        told = of_system(error) if isinstance(error, OSError) else error
+        click.echo(f"artpulse: {told.message}", err=True)
+        sys.exit(told.exit_code)
