@@ -20,11 +20,15 @@ from artpulse_core.errors import ArtPulseError, of_system
 
 @dataclass(frozen=True)
 class Reply:
-    """What a command says: ``document`` for programs, ``text`` for people, and the exit code."""
+    """What a command says: ``document`` for programs, ``text`` for people, and the exit code.
+
+    ``trouble`` are sentences for people about what could not be done, for standard error.
+    """
 
     document: Any
     text: str
     exit_code: int = 0
+    trouble: Sequence[str] = ()
 
 
 def answering(function: Callable[..., Reply]) -> Callable[..., None]:
@@ -41,7 +45,10 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
             raise
         except OSError as error:
             _fail(of_system(error), as_json=as_json)
-        click.echo(_json(reply.document) if as_json else reply.text)
+        if as_json or reply.text:
+            click.echo(_json(reply.document) if as_json else reply.text)
+        for line in () if as_json else reply.trouble:
+            click.echo(f"artpulse: {line}", err=True)
         if reply.exit_code:
             sys.exit(reply.exit_code)
 

@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 
 from artpulse_core.commands.answer import Reply, answering
+from artpulse_core.commands.data import each_picture
 from artpulse_core.commands.models import opened, resolve
 from artpulse_core.control import served
 from artpulse_core.control.registry import Registry
-from artpulse_core.data.images import read
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import ContractViolation, RegistryError
 from artpulse_core.model import bundle
@@ -39,12 +39,14 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         )
     _, registry = opened(settings)
     version, predictor = champion(settings, registry, chosen)
+    refused: list[dict[str, str]] = []
     if row is not None:
         names, matrix = ["row"], predictor.bundle.contract.validate([_parsed(row)], "").matrix
     else:
-        names, matrix = (
-            [str(path) for path in files],
-            np.stack([predictor.features_of(read(path)) for path in files]),
+        found, refused = each_picture(files, predictor.features_of)
+        names = [path for path, _ in found]
+        matrix = np.array([numbers for _, numbers in found]).reshape(
+            len(found), len(predictor.feature_set.names)
         )
     answered = predictor.predict(matrix)
     answers: list[dict[str, Any]] = [
@@ -61,12 +63,14 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         "version": version,
         "synthetic": predictor.bundle.manifest.synthetic,
         "answers": answers,
+        "refused": refused,
     }
     lines = [
         f"{item['input']}: {item['label']} ({item['probabilities'][item['label']]:.0%})" for item in answers
     ]
     note = ", learned from synthetic pictures" if document["synthetic"] else ""
-    return Reply(document, "\n".join([*lines, f"{chosen.model} version {version}{note}"]))
+    lines = [*lines, f"{chosen.model} version {version}{note}"] if lines else []
+    return Reply(document, "\n".join(lines), 65 if refused else 0, [row["message"] for row in refused])
 
 
 def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[int, Predictor]:

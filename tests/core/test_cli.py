@@ -13,6 +13,7 @@ from artpulse_core import settings as settings_module
 from artpulse_core.cli import COMMANDS, main
 from artpulse_core.errors import NotWritable, of_system
 from artpulse_core.settings import Settings
+from tests.bundles import picture
 
 
 def asked(*words: str) -> Result:
@@ -63,7 +64,7 @@ ABSENT = [
     (("promote", "art"), 77, "no challenger"),
     (("rollback", "art", "--reason", "x"), 77, "no earlier champion"),
     (("images", "check", "/nowhere.jpg"), 65, "/nowhere.jpg"),
-    (("features", "--set", "core6", "/"), 65, "no plain file"),
+    (("features", "--set", "core6", "/"), 65, "core6"),
     (("keys", "hash"), 78, "no key"),
 ]  # fmt: skip
 
@@ -143,6 +144,27 @@ def test_what_the_system_says_keeps_its_path_and_its_kind() -> None:
     full = of_system(OSError(28, "No space left on device", "/a/b"))
     assert (full.exit_code, full.message) == (74, "No space left on device: /a/b.")
     assert of_system(OSError("odd")).message == "odd."
+
+
+def pair(folder: Path) -> tuple[str, str]:
+    (folder / "good.jpg").write_bytes(picture(1))
+    (folder / "broken.jpg").write_bytes(picture(2)[:300])
+    return str(folder / "good.jpg"), str(folder / "broken.jpg")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_features_of_the_good_pictures_are_shown_and_the_refused_named(first: bool, tmp_path: Path) -> None:
+    good, broken = pair(tmp_path)
+    words = ("features", *((good, broken) if first else (broken, good)))
+    done = asked(*words)
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (65, good)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"artpulse: {broken}: The picture ")
+    document = json.loads(asked(*words, "--json").stdout)
+    assert [row["path"] for row in document["files"]] == [good]
+    assert [row["path"] for row in document["refused"]] == [broken]
+    sentence(asked("features", broken), 65)
+    assert "no plain file" in sentence(asked("features", str(tmp_path)), 65)
 
 
 def test_every_command_is_in_these_tables() -> None:

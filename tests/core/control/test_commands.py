@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from artpulse_core.cli import main
 from artpulse_core.errors import ChangeRefused, RegistryError, SettingsError
 from artpulse_core.store import changes
+from tests.bundles import picture
 from tests.core.control.conftest import MODEL, House
 
 
@@ -60,3 +64,19 @@ def test_a_first_version_that_was_held_back_is_promoted_by_an_override_without_n
     assert "needs the gate's verdict" in plain.stderr
     done = CliRunner().invoke(main, ["promote", "art_core5", "--override", "--reason", "good enough for me"])
     assert (done.exit_code, house.aliases["champion"]) == (0, 1), done.output
+
+
+def test_good_pictures_are_answered_and_the_refused_named(home: House, tmp_path: Path) -> None:
+    good, broken = tmp_path / "good.jpg", tmp_path / "broken.jpg"
+    good.write_bytes(picture(1))
+    broken.write_bytes(picture(2)[:300])
+    words = ["predict", "--problem", "art_core5", str(broken), str(good)]
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, done.stdout.startswith(f"{good}: ")) == (65, True), done.output
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"artpulse: {broken}: The picture ")
+    document = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert [row["input"] for row in document["answers"]] == [str(good)]
+    assert [row["path"] for row in document["refused"]] == [str(broken)]
+    alone = CliRunner().invoke(main, words[:-1])
+    assert (alone.exit_code, alone.stdout, alone.stderr) == (65, "", done.stderr)
