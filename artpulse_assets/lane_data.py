@@ -185,8 +185,16 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         ],
     )
     def split(context: dg.AssetExecutionContext, workshop: Workshop, dataset: Any) -> Iterator[Any]:
+        from artpulse_assets.pipeline import gate
+        from artpulse_assets.pipeline.govern import policy_file
+
         with report.failures():
-            frame = split_module.keep(problem, dataset, workshop.settings.home / "splits" / f"{name}.json")
+            frame = split_module.keep(
+                problem,
+                dataset,
+                workshop.settings.home / "splits" / f"{name}.json",
+                least=gate.least_rows(policy_file()),
+            )
         counts = frame.groupby(["label", "side"]).size().unstack(fill_value=0)
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()
         yield dg.Output(

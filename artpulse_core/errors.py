@@ -6,6 +6,8 @@ exit codes and log lines. Does not belong here: mapping an error to HTTP (``artp
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -112,21 +114,6 @@ class StoreError(ArtPulseError):
     exit_code = 69
 
 
-class DiskError(ArtPulseError):
-    """The file system refuses: the disk is full, read-only, or this user may not write there."""
-
-    code = "disk_error"
-    exit_code = 74
-
-    @classmethod
-    def of(cls, error: OSError) -> DiskError:
-        """What the system said, as a sentence with the file it is about."""
-        place = f" ({error.filename})" if error.filename else ""
-        return cls(
-            f"{error.strerror or type(error).__name__}{place}; free the disk or set ARTPULSE_HOME to another folder."
-        )
-
-
 class ChangeConflict(ArtPulseError):  # noqa: N818 - the field's word is conflict
     """A change was refused because another is open or the expected version is not the current one."""
 
@@ -159,3 +146,37 @@ class MissingExtra(ArtPulseError):  # noqa: N818 - says what is missing
 
     code = "extra_missing"
     exit_code = 69
+
+
+class FileTrouble(ArtPulseError):  # noqa: N818 - what happened to a file
+    """The operating system refuses a file or folder: a full disk, a medium that fails."""
+
+    code = "file_trouble"
+    exit_code = 74
+
+
+class NotWritable(FileTrouble):
+    """A file or folder cannot be made or written by this user."""
+
+    code = "not_writable"
+    exit_code = 73
+
+
+def of_system(error: OSError) -> FileTrouble:
+    """What the operating system said as a sentence that names the file."""
+    named = error.filename2 or error.filename
+    said = (
+        f"{error.strerror or type(error).__name__}: {os.fsdecode(named)}"
+        if isinstance(named, str | bytes | os.PathLike)
+        else str(error)
+    )
+    if (
+        isinstance(error, PermissionError | NotADirectoryError | FileExistsError)
+        or error.errno == errno.EROFS
+    ):
+        return NotWritable(
+            f"{said}. Check who owns it and its permissions, or set ARTPULSE_HOME to another folder."
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FileTrouble(f"{said}. Free some space, or set ARTPULSE_HOME to another disk.")
+    return FileTrouble(f"{said}.")

@@ -20,7 +20,7 @@ from artpulse_assets.demo import story as stories
 from artpulse_assets.instance import prepare
 from artpulse_core import settings as settings_module
 from artpulse_core.agent.tether import tethered
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.errors import ArtPulseError, of_system
 from artpulse_core.settings import Settings, project_root
 
 UI_PORT = 3000
@@ -33,9 +33,10 @@ def demo(*, once: bool) -> None:
     os.environ.pop("DATASET_DIR", None)  # the demonstration paints its own pictures
     try:
         _demo(settings_module.load(), once=once)
-    except ArtPulseError as error:
-        click.echo(f"artpulse: {error.message}", err=True)
-        sys.exit(error.exit_code)
+    except (ArtPulseError, OSError) as error:
+        told = of_system(error) if isinstance(error, OSError) else error
+        click.echo(f"artpulse: {told.message}", err=True)
+        sys.exit(told.exit_code)
     except (KeyboardInterrupt, DagsterExecutionInterruptedError):  # the second: a signal during a job
         click.echo("\nstopped")
         sys.exit(130)

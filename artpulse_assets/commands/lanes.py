@@ -86,7 +86,13 @@ def drift() -> None:
 
 @drift.command(name="run")
 @click.option("--problem", help="Default: every problem of this installation.")
-@click.option("--rows", default=WINDOW, show_default=True, help="The newest answers to compare.")
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    default=WINDOW,
+    show_default=True,
+    help="The newest answers to compare.",
+)
 @answering
 def run_drift(settings: Settings, *, problem: str | None, rows: int) -> Reply:
     """Compare the latest events with the champion's profile and keep the report."""
@@ -101,7 +107,7 @@ def run_drift(settings: Settings, *, problem: str | None, rows: int) -> Reply:
 
 @drift.command()
 @click.option("--problem", help="Default: every problem of this installation.")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @answering
 def history(settings: Settings, *, problem: str | None, limit: int) -> Reply:
     """Earlier drift reports, newest first."""

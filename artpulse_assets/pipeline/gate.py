@@ -48,6 +48,12 @@ def judge(
     return evaluate(rules, evidence, now=now, seed=SEED)
 
 
+def least_rows(policy: Path | None) -> int:
+    """The fewest test rows any verdict of the policy asks for; a training with fewer could come to nothing."""
+    rules = load_policy(policy)
+    return min(rules.first_champion.min_rows, rules.evidence.min_rows)
+
+
 def _answers(folder: Path, x: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
     """The champion's probabilities in the challenger's label order; None when it cannot answer these rows."""
     try:

@@ -8,6 +8,7 @@ order of the rows. A new row that would tie both sides together is left out and 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -212,13 +213,14 @@ def _folds(
     return tuple(fold_of[unit] if side[row] == TRAIN else -1 for row, unit in enumerate(units))
 
 
-def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+def keep(problem: Problem, frame: pd.DataFrame, path: Path, *, least: int = 1) -> pd.DataFrame:
     """``frame`` with ``side``, ``fold`` and ``unit``; the assignment is kept in the JSON file ``path``.
 
     Raises ``DataError`` when a label has no row on one side, or all its train rows in one fold: it could not be
-    learned, compared or judged. Nothing is written then.
+    learned, compared or judged; or when fewer than ``least`` rows are kept aside, so that no verdict could come of
+    a training. Nothing is written then.
     """
-    kept = orjson.loads(path.read_bytes()) if path.exists() else {}
+    kept = _kept(path)
     rules = problem.training
     found = assign(
         frame["id"].tolist(),
@@ -255,6 +257,16 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
             if {TRAIN, TEST} <= set(part["side"]) and part.loc[part["side"] == TRAIN, "fold"].nunique() < 2
         ),
     ]
+    aside = found.side.count(TEST)
+    if not issues and aside < least:
+        issues.append(
+            Issue(
+                "/",
+                "too_few_to_judge",
+                f"Of {len(frame)} usable pictures {aside} are kept aside to judge with, and the promotion policy asks "
+                f"for at least {least}: about {math.ceil(least * len(frame) / aside)} pictures are needed.",
+            )
+        )
     if issues:
         raise DataError(f"{problem.name}: {issues[0].message}", tuple(issues))
     sides = {
@@ -262,3 +274,17 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     }
     write_whole(path, orjson.dumps({**kept, **sides}, option=orjson.OPT_SORT_KEYS))
     return result
+
+
+def _kept(path: Path) -> dict[str, str]:
+    """The sides given earlier: id → side; raises ``DataError`` for a file that is not what was written."""
+    try:
+        document = orjson.loads(path.read_bytes()) if path.exists() else {}
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict) or not all(isinstance(side, str) for side in document.values()):
+        raise DataError(
+            f"{path}, which holds the pictures kept aside, is damaged: put it back from a copy. Removing it draws the "
+            "split anew, and the champion may then be judged on pictures it learned from."
+        )
+    return document

@@ -18,7 +18,8 @@ from artpulse_core.settings import Settings
 
 
 def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any]:
-    """One document: host, agent (bool), registry and database as the agent saw them, problems, workers.
+    """One document: host, agent (bool), registry and database as the agent saw them, problems, workers, and
+    ``damage`` when the release file cannot be read.
 
     ``problems`` maps a name to ``{model, mode, unaudited, slots: {slot: {version, digest, alias, since, by,
     reason}}, failure}``.
@@ -28,7 +29,11 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
         agent = control.call(settings.socket, "status", deadline=1.0)["status"]
     except (AgentUnavailable, ArtPulseError):
         agent = None
-    release = releases.read(settings.run)
+    release, damage = None, None
+    try:
+        release = releases.read(settings.run)
+    except ValueError as error:
+        damage = f"{settings.run / releases.FILE}: {error}; the agent writes it anew"
     failures = (agent or {}).get("failures", {})
     return {
         "host": sockets.gethostname(),
@@ -37,6 +42,7 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
         "registry_age": _age((agent or {}).get("registry"), now),
         "database": (agent or {}).get("database"),
         "sequence": release.sequence if release else None,
+        "damage": damage,
         "published_at": release.generated_at if release else None,
         "problems": {
             name: {**_problem(settings, served), "failure": failures.get(name)}

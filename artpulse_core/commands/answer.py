@@ -10,21 +10,25 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from artpulse_core import settings as settings_module
-from artpulse_core.errors import ArtPulseError, DiskError
+from artpulse_core.errors import ArtPulseError, of_system
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a command says: ``document`` for programs, ``text`` for people, and the exit code."""
+    """What a command says: ``document`` for programs, ``text`` for people, and the exit code.
+
+    ``trouble`` are sentences for people about what could not be done, for standard error.
+    """
 
     document: Any
     text: str
     exit_code: int = 0
+    trouble: Sequence[str] = ()
 
 
 def answering(function: Callable[..., Reply]) -> Callable[..., None]:
@@ -40,15 +44,18 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
         except BrokenPipeError:
             raise  # whoever read our output went away, which click knows how to end
         except OSError as error:
-            _fail(DiskError.of(error), as_json=as_json)
-        click.echo(_json(reply.document) if as_json else reply.text)
+            _fail(of_system(error), as_json=as_json)
+        if as_json or reply.text:
+            click.echo(_json(reply.document) if as_json else reply.text)
+        for line in () if as_json else reply.trouble:
+            click.echo(f"artpulse: {line}", err=True)
         if reply.exit_code:
             sys.exit(reply.exit_code)
 
     return command
 
 
-def _fail(error: ArtPulseError, *, as_json: bool) -> None:
+def _fail(error: ArtPulseError, *, as_json: bool) -> NoReturn:
     issues = [issue.to_dict() for issue in error.issues]
     if as_json:
         click.echo(_json({"error": {"code": error.code, "message": error.message, "issues": issues}}))

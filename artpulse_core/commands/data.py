@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
+import numpy as np
 
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.data.generator import generate as generate_pictures
 from artpulse_core.data.images import check as check_images
 from artpulse_core.data.images import read
 from artpulse_core.data.painting import LABELS
+from artpulse_core.errors import ImageRefused
 from artpulse_core.settings import Settings
 
 LAYOUT = """\
@@ -109,9 +112,29 @@ def show_features(_settings: Settings, *, paths: tuple[Path, ...], feature_set: 
     """Print the features of each picture."""
     from artpulse_core import features
 
-    rows = [{"path": str(path), "features": features.extract(read(path), feature_set)} for path in paths]
+    chosen = features.get(feature_set)
+    found, refused = each_picture(paths, chosen.vector)
+    rows = [
+        {"path": path, "features": dict(zip(chosen.names, numbers.tolist(), strict=True))}
+        for path, numbers in found
+    ]
     text = "\n".join(
         f"{row['path']}\n" + "\n".join(f"  {name:<24} {value:.6f}" for name, value in row["features"].items())  # type: ignore[attr-defined]  # a dict, see above
         for row in rows
     )
-    return Reply({"set": feature_set, "files": rows}, text)
+    document = {"set": feature_set, "files": rows, "refused": refused}
+    return Reply(document, text, 65 if refused else 0, [row["message"] for row in refused])
+
+
+def each_picture(
+    paths: Iterable[Path], use: Callable[[bytes], np.ndarray]
+) -> tuple[list[tuple[str, np.ndarray]], list[dict[str, str]]]:
+    """``use`` of every picture that can be read, by its path; and path, reason and message of those refused."""
+    found: list[tuple[str, np.ndarray]] = []
+    refused: list[dict[str, str]] = []
+    for path in paths:
+        try:
+            found.append((str(path), use(read(path))))
+        except ImageRefused as error:
+            refused.append({"path": str(path), "reason": error.reason, "message": f"{path}: {error.message}"})
+    return found, refused

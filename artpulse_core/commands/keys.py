@@ -7,6 +7,7 @@ import sys
 import click
 
 from artpulse_core.commands.answer import Reply, answering
+from artpulse_core.errors import SettingsError
 from artpulse_core.keys import hash_key, new_key
 from artpulse_core.settings import Settings
 
@@ -31,5 +32,8 @@ def new(_settings: Settings) -> Reply:
 @answering
 def digest(_settings: Settings) -> Reply:
     """Read a key from standard input and print the entry to configure."""
-    entry = hash_key(sys.stdin.readline().strip())
+    key = sys.stdin.readline().strip()
+    if not key:  # its digest would let in whoever sends an empty header
+        raise SettingsError("There is no key on standard input; write one line, or use `artpulse keys new`.")
+    entry = hash_key(key)
     return Reply({"entry": entry}, entry)

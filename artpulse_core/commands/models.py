@@ -148,7 +148,9 @@ def verify(settings: Settings, *, problem: str, version: int | None) -> Reply:
 
 @click.command()
 @click.argument("problem")
-@click.option("--version", type=int, help="Default: the challenger.")
+@click.option(
+    "--version", type=int, help="Default: the challenger, or without any champion the newest version."
+)
 @click.option(
     "--expected",
     type=int,
@@ -172,8 +174,12 @@ def promote(
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
     aliases = registry.aliases(chosen.model)
-    target = version or aliases.get("challenger")
+    target = aliases.get("challenger") if version is None else version
     current = aliases.get("champion")
+    if (
+        target is None and current is None
+    ):  # every version was held back: the newest is the one to decide about
+        target = next((info.version for info in registry.versions(chosen.model)), None)
     if target is None:
         raise ChangeRefused(
             f"{chosen.model} has no challenger; train one with `artpulse retrain --problem {chosen.name}`."
@@ -185,7 +191,8 @@ def promote(
         target,
         expected=current if expected is None else expected,
         actor=actor(),
-        reason=reason or "promoted by hand",
+        # over the gate the person's own words are the record; control refuses an override without them
+        reason=reason if override else reason or "promoted by hand",
         verdict=verdict_of(database, chosen.name, target, current),
         override=override,
         idempotency_key=idempotency_key,

@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 
 from artpulse_core.commands.answer import Reply, answering
+from artpulse_core.commands.data import each_picture
 from artpulse_core.commands.models import opened, resolve
 from artpulse_core.control import served
 from artpulse_core.control.registry import Registry
-from artpulse_core.data.images import read
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import ContractViolation, RegistryError
 from artpulse_core.model import bundle
@@ -33,14 +33,20 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
     chosen = resolve(
         settings, problem or ("art" if files and "art" in settings.problems else settings.default_problem)
     )
+    if row is not None and chosen.input == "image":
+        raise ContractViolation(
+            f"{chosen.name} takes picture files, not a row of fields: artpulse predict --problem {chosen.name} FILE"
+        )
     _, registry = opened(settings)
     version, predictor = champion(settings, registry, chosen)
+    refused: list[dict[str, str]] = []
     if row is not None:
         names, matrix = ["row"], predictor.bundle.contract.validate([_parsed(row)], "").matrix
     else:
-        names, matrix = (
-            [str(path) for path in files],
-            np.stack([predictor.features_of(read(path)) for path in files]),
+        found, refused = each_picture(files, predictor.features_of)
+        names = [path for path, _ in found]
+        matrix = np.array([numbers for _, numbers in found]).reshape(
+            len(found), len(predictor.feature_set.names)
         )
     answered = predictor.predict(matrix)
     answers: list[dict[str, Any]] = [
@@ -57,12 +63,14 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         "version": version,
         "synthetic": predictor.bundle.manifest.synthetic,
         "answers": answers,
+        "refused": refused,
     }
     lines = [
         f"{item['input']}: {item['label']} ({item['probabilities'][item['label']]:.0%})" for item in answers
     ]
     note = ", learned from synthetic pictures" if document["synthetic"] else ""
-    return Reply(document, "\n".join([*lines, f"{chosen.model} version {version}{note}"]))
+    lines = [*lines, f"{chosen.model} version {version}{note}"] if lines else []
+    return Reply(document, "\n".join(lines), 65 if refused else 0, [row["message"] for row in refused])
 
 
 def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[int, Predictor]:
@@ -70,7 +78,13 @@ def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[
     version = registry.alias(problem.model, "champion")
     folder = served.champion_folder(problem, version, settings, registry)
     if version is None or folder is None:
-        raise RegistryError(f"{problem.model} has no champion yet: artpulse train --problem {problem.name}")
+        waiting = ", ".join(str(info.version) for info in registry.versions(problem.model))
+        raise RegistryError(
+            f"{problem.model} has no champion yet. Registered, but not promoted: {waiting}. "
+            f"See why: artpulse models show {problem.name}"
+            if waiting
+            else f"{problem.model} has no champion yet: artpulse train --problem {problem.name}"
+        )
     return version, Predictor(bundle.load(folder))
 
 

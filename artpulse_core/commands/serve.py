@@ -7,7 +7,7 @@ import sys
 import click
 
 from artpulse_core import settings as settings_module
-from artpulse_core.errors import ArtPulseError, DiskError
+from artpulse_core.errors import ArtPulseError, of_system
 from artpulse_core.keys import new_key
 
 
@@ -34,10 +34,7 @@ def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
             )
         # a key is shown when it opens something: not before the API listens
         sys.exit(supervise(settings, listening=lambda: click.echo(said, nl=bool(said))))
-    except ArtPulseError as error:
-        click.echo(f"artpulse: {error.message}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        refused = DiskError.of(error)
-        click.echo(f"artpulse: {refused.message}", err=True)
-        sys.exit(refused.exit_code)
+    except (ArtPulseError, OSError) as error:
+        told = of_system(error) if isinstance(error, OSError) else error
+        click.echo(f"artpulse: {told.message}", err=True)
+        sys.exit(told.exit_code)

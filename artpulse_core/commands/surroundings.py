@@ -46,7 +46,8 @@ def status(settings: Settings) -> Reply:
         "",
         table(workers, ("pid", "problem", "version", "digest", "loaded_at")),
     ]
-    return Reply(document, "\n".join(lines))
+    damage = document["damage"]
+    return Reply(document, "\n".join([*lines, *([damage] if damage else [])]), 65 if damage else 0)
 
 
 def _answered(age: str | None) -> str:

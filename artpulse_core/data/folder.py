@@ -98,10 +98,11 @@ def read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise refuse("unreadable", type(error).__name__) from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):  # before fdopen, which takes no folder
+        os.close(descriptor)
+        raise refuse("not_a_file")
     with os.fdopen(descriptor, "rb") as handle:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise refuse("not_a_file")
         if status.st_size > MAX_BYTES:
             raise refuse("file_too_large")
         try:

@@ -47,7 +47,7 @@ REASONS: dict[str, str] = {
     "side_too_short": "A side of the picture is shorter than 16 pixels.",
     "too_many_scans": "The JPEG has more than 100 scans.",
     "fully_transparent": "Every pixel of the picture is transparent.",
-    "not_a_file": "This is a pipe, socket or device; it was not read.",
+    "not_a_file": "This is no plain file but a folder, pipe, socket or device; it was not read.",
     "unreadable": "The file cannot be read; check its permissions.",
     "link_leaves_root": "The link points outside the folder; it was not followed.",
     "link_dangling": "The link points to nothing.",

@@ -87,6 +87,20 @@ def test_pictures_that_turn_out_unusable_are_counted_and_the_quarantine_names_ea
     assert not (home / "splits").exists()
 
 
+def test_pictures_no_verdict_could_come_of_are_refused_before_anything_is_fitted(
+    empty_lane: Lane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "art", calm=24, loud=24)
+    done = trained(tmp_path / "art", monkeypatch)
+    assert done.exit_code == 65
+    *progress, last = done.stderr.splitlines()
+    assert "Of 48 usable pictures 12 are kept aside to judge with" in last
+    assert "at least 30: about 120 pictures are needed." in last
+    assert not [line for line in progress if "candidates" in line]
+    assert empty_lane.registry.versions("artpulse-classifier") == []
+    assert not (empty_lane.settings.home / "splits").exists()
+
+
 GOOD = """\
 name = "mine"
 title = "Mine"

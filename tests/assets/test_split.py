@@ -210,3 +210,25 @@ def test_the_assignment_is_kept_in_its_file_also_for_rows_that_went_away(
     again = keep(problem, frame([*everything, *many("c")]), path)
     assert again["side"][: len(first)].tolist() == first["side"].tolist()
     assert set(orjson.loads(path.read_bytes()).values()) == {TRAIN, TEST}
+
+
+@pytest.mark.smoke
+def test_too_few_rows_to_judge_with_are_refused_with_how_many_pictures_are_needed(
+    problem: Problem, tmp_path: Path
+) -> None:
+    items = frame([*many("a", 32), *many("b", 32)])
+    with pytest.raises(
+        DataError, match=r"Of 64 usable pictures 16 are kept aside .* at least 30: about 120 pic"
+    ):
+        keep(problem, items, tmp_path / "split.json", least=30)
+    assert list(tmp_path.iterdir()) == []
+    assert keep(problem, items, tmp_path / "split.json", least=16)["side"].tolist().count(TEST) == 16
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', ""])
+def test_a_damaged_assignment_is_named_and_left_as_it_is(text: str, problem: Problem, tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"split\.json.*damaged: put it back"):
+        keep(problem, frame([*many("a"), *many("b")]), path)
+    assert path.read_text() == text
