@@ -90,11 +90,14 @@ promote-alias: $(INSTALLED) ## Make the challenger the champion if the gate agre
 # --- Looking at it -----------------------------------------------------------------------------------------------
 .PHONY: dagster
 dagster: $(INSTALLED) ## Open the asset graph: Dagster UI on port 3000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dagster dev --port 3000
+	@home="$${DAGSTER_HOME:-$$($(BIN)/python -c 'from artpulse_assets.instance import prepare; \
+	    from artpulse_core.settings import load; print(prepare(load()))')}" && \
+	    PATH="$(CURDIR)/$(BIN):$$PATH" DAGSTER_HOME="$$home" $(BIN)/dagster dev --port 3000
 
 .PHONY: ui
 ui: $(INSTALLED) ## Open runs, models and aliases: MLflow UI on port 5000
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port 5000 --backend-store-uri \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+	    $(BIN)/mlflow ui --workers 1 --host 127.0.0.1 --port 5000 --backend-store-uri \
 	    "$$($(BIN)/python -c 'from artpulse_core.settings import load; print(load().tracking_uri)')"
 
 # --- Keeping the house in order ----------------------------------------------------------------------------------

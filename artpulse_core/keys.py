@@ -1,12 +1,13 @@
 """API keys: making, digesting and looking them up.
 
-Belongs here: the entry formats (a plain key, or ``id:sha256:<hex>``), the three roles and the keyring. Does not
-belong here: reading a request's headers (``artpulse_api.auth``).
+Belongs here: the entry formats (a plain key, or ``id:sha256:<hex>``), the three roles, the keyring, and which
+addresses need no key. Does not belong here: reading a request's headers (``artpulse_api.auth``).
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,16 @@ class Keyring:
         The lookup compares sha256 digests, so its timing says nothing about how much of a key is right.
         """
         return self._callers.get(_digest(key))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``; a name that is no address counts only as ``localhost``."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)  # how a dual-stack socket writes an IPv4 peer
+    return bool((mapped or address).is_loopback)
 
 
 def new_key() -> tuple[str, str]:

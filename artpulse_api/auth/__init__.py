@@ -10,10 +10,9 @@ from flask import Request
 
 from artpulse_api.errors import RequestRefused
 from artpulse_core.errors import SettingsError
-from artpulse_core.keys import Caller, Keyring, Role
+from artpulse_core.keys import Caller, Keyring, Role, is_loopback
 from artpulse_core.settings import Settings
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOCAL = Caller("local", "view")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="artpulse"'}
 
@@ -24,7 +23,7 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         """Raises ``SettingsError`` for a malformed key, or no key on an address others can reach."""
         self._keys = Keyring(settings.secrets())
-        if not self._keys and settings.host not in LOOPBACK:
+        if not self._keys and not is_loopback(settings.host):
             raise SettingsError(
                 f"ARTPULSE_HOST is {settings.host} and no API key is configured. Set API_KEYS or ARTPULSE_API_KEY "
                 "(make one with `artpulse keys new`), or bind to 127.0.0.1."

@@ -7,8 +7,8 @@ from flask import Request, Response
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import RequestRefused
 from artpulse_api.serving import Call, Serving
+from artpulse_core.keys import is_loopback
 
-LOOPBACK = ("127.0.0.1", "::1")
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
@@ -27,7 +27,7 @@ def metrics(serving: Serving, call: Call) -> Response:
 def _from_here(request: Request) -> bool:
     """True for a peer on this host that speaks for itself: a proxy beside us forwards for somebody else."""
     environ = request.environ
-    return environ.get("REMOTE_ADDR") in LOOPBACK and not any(name in environ for name in FORWARDED)
+    return is_loopback(environ.get("REMOTE_ADDR", "")) and not any(name in environ for name in FORWARDED)
 
 
 ENDPOINTS = (

@@ -19,9 +19,9 @@ from typing import Any
 import orjson
 
 from artpulse_core.errors import ArtPulseError, SettingsError
+from artpulse_core.exchange.control import LONGEST_PATH
 
 log = logging.getLogger(__name__)
-LONGEST_PATH = 100  # the kernel takes 107 bytes; a temporary name beside it must fit too
 LONGEST_LINE = 1 << 20
 TALKERS = 8
 READ_SECONDS = 5.0

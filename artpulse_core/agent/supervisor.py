@@ -7,7 +7,6 @@ of the API is imported: gunicorn is a command.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import os
 import shutil
@@ -24,10 +23,11 @@ import orjson
 from artpulse_core.agent.alone import only_one
 from artpulse_core.agent.children import Child, environment
 from artpulse_core.agent.probes import METRICS, ProbeServer, Readiness
-from artpulse_core.agent.socket import LONGEST_PATH
 from artpulse_core.errors import SettingsError
+from artpulse_core.exchange.control import LONGEST_PATH
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.exchange.release import WORKERS
+from artpulse_core.keys import is_loopback
 from artpulse_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -98,14 +98,6 @@ def check(settings: Settings) -> None:
             f"PORT and ARTPULSE_PROBE_PORT are both {settings.port}; give one another number."
         )
     _try_port(settings)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches ``host``; a name that is no address counts only as ``localhost``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _try_port(settings: Settings) -> None:

@@ -20,7 +20,6 @@ PARTS = {
     "api": ("flask", "gunicorn", "mlflow", "onnxruntime", "sqlalchemy"),
     "pipeline": ("dagster", "dagster_mlflow", "sklearn", "skl2onnx", "pandera", "matplotlib"),
 }
-LONGEST_SOCKET_PATH = 100
 
 
 @click.command()
@@ -92,7 +91,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, bool, str]]:
         writable,
         f"{settings.home} " + ("can be written" if writable else "cannot be written: set ARTPULSE_HOME"),
     )
-    long = len(os.fsencode(settings.socket)) > LONGEST_SOCKET_PATH
+    long = len(os.fsencode(settings.socket)) > control.LONGEST_PATH
     yield (
         "run folder",
         not long,

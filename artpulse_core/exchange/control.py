@@ -1,6 +1,6 @@
 """The client of the agent's control socket: one JSON line there, one JSON line back, before a deadline.
 
-Belongs here: the call itself, used by the API and by the command line. Does not belong here: what an operation
+Belongs here: the call itself, used by the API and by the command line, and how long the socket's path may be. Does not belong here: what an operation
 does (``artpulse_core.agent``).
 """
 
@@ -15,6 +15,9 @@ import orjson
 
 from artpulse_core.errors import AgentUnavailable, ChangeConflict, ChangeRefused, FeedbackRefused, Issue
 
+LONGEST_PATH = (
+    100  # bytes of the socket's path: the kernel takes 107, and a temporary name beside it must fit too
+)
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 AWAY = "The agent of this host does not answer; start it with `artpulse serve`."
 

@@ -79,6 +79,19 @@ def test_metrics_are_open_on_loopback_but_not_through_a_proxy_beside_it(make_app
     assert client.get("/metrics", environ_overrides=REMOTE).status_code == 401
 
 
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"])
+def test_every_loopback_address_is_this_host(make_app: MakeApp, peer: str) -> None:
+    client = make_app(api_keys="p").test_client()
+    assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": peer}).status_code == 200
+    make_app(host=peer)  # and may be served from without a key
+
+
+@pytest.mark.parametrize("peer", ["", "::ffff:203.0.113.9", "0.0.0.0", "127.0.0.1.example.org"])
+def test_what_only_looks_like_loopback_is_not_this_host(make_app: MakeApp, peer: str) -> None:
+    client = make_app(api_keys="p").test_client()
+    assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": peer}).status_code == 401
+
+
 def test_without_keys_loopback_may_predict_and_view_and_the_caller_is_local(
     make_app: MakeApp, home: Path
 ) -> None:
