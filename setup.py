@@ -12,9 +12,7 @@ CORE = [
     "orjson>=3.10",
     "pillow>=13",  # security advisories are open for older releases
     "pydantic>=2.10",
-    "pydantic-settings>=2.6",
     "pyyaml>=6",
-    "rich>=13",
     "scipy>=1.13",
 ]
 REGISTRY = [

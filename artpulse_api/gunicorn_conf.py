@@ -82,7 +82,9 @@ def post_fork(server: Any, worker: Any) -> None:
                 os.posix_fallocate(handle.fileno(), 0, size)
         except OSError as error:
             path.unlink(missing_ok=True)
-            server.log.error("no room for %s: %s; the worker may die when the disk stays full", path.name, error)
+            server.log.error(
+                "no room for %s: %s; the worker may die when the disk stays full", path.name, error
+            )
 
 
 def post_worker_init(worker: Any) -> None:
@@ -98,7 +100,9 @@ def child_exit(server: Any, worker: Any) -> None:
     for kind in ("counter", "histogram"):
         path = _loaded.run / "metrics" / f"{kind}_{worker.pid}.db"
         with contextlib.suppress(OSError), path.open("rb+") as handle:
-            used = int.from_bytes(handle.read(4), sys.byteorder)  # the file's head, as prometheus_client writes it
+            used = int.from_bytes(
+                handle.read(4), sys.byteorder
+            )  # the file's head, as prometheus_client writes it
             handle.truncate(max(used, 8))
     with contextlib.suppress(FileNotFoundError):
         (_loaded.run / WORKERS / f"{worker.pid}.json").unlink()

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     from artpulse_core.control.registry import Registry
 
 PROCESS = "artpulse/process"
-AT_WORK = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+AT_WORK = [  # NOT_STARTED too: resources are opened before a run in this process counts as started
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 LITTER_AGE = timedelta(hours=1)  # above any write or fit, so that what is at work now keeps its files
 
 
@@ -42,9 +47,11 @@ def settle_runs(instance: dg.DagsterInstance, registry: Registry) -> list[str]:
         host, _, rest = run.tags.get(PROCESS, "").partition(":")
         pid, _, started = rest.partition(":")
         if host == socket.gethostname() and pid.isdecimal() and _started(int(pid)) != started:
+            registry.end_runs_of(
+                run.run_id, run.job_name
+            )  # first: should we be killed here, the next looks again
             # Canceled, not failed: a failed one would be started again by the daemon beside the one that begins now.
             instance.report_run_canceled(run, message="The process of this run was killed.")
-            registry.end_runs_of(run.run_id)
             ended.append(run.run_id)
     return ended
 
@@ -72,7 +79,15 @@ def _litter(settings: Settings) -> Iterable[Path]:
     yield from (settings.cache / "results").glob("*/.making-*")
     yield from (settings.cache / "bundles").glob(".download-*")
     for folder in ("assets", "artifacts", "splits", "cache/features", "dagster"):
-        for pattern in (".*.parquet.*", ".*.json.*", ".*.csv.*", ".*.npz.*", ".*.txt.*", ".*.md.*", ".*.png.*"):
+        for pattern in (
+            ".*.parquet.*",
+            ".*.json.*",
+            ".*.csv.*",
+            ".*.npz.*",
+            ".*.txt.*",
+            ".*.md.*",
+            ".*.png.*",
+        ):
             yield from (home / folder).glob(f"**/{pattern}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,15 @@ import yaml
 
 from artpulse_assets import abandoned
 from artpulse_core.control.registry import Registry
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.errors import ArtPulseError, StoreError
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.settings import Settings, project_root
 
 Say = Callable[[str], None]
 STEP = "dagster_event"
-NOT_EXECUTING = ". Not executing."  # Dagster says it of every step after a failed one, which would bury the reason
+NOT_EXECUTING = (
+    ". Not executing."  # Dagster says it of every step after a failed one, which would bury the reason
+)
 
 
 class RunFailed(ArtPulseError):  # noqa: N818 - what happened to a run
@@ -90,7 +93,7 @@ def run_job(
 ) -> dg.ExecuteInProcessResult:
     """Run ``job`` in this process, telling ``say`` of each step; ``config`` is step → its configuration.
 
-    Raises ``RunFailed`` with what went wrong.
+    Raises ``RunFailed`` with what went wrong, ``StoreError`` or ``OSError`` when the run cannot be written down.
     """
     from artpulse_assets.definitions import defs
 
@@ -104,20 +107,33 @@ def run_job(
     abandoned.sweep(settings, datetime.now(UTC))
     definition = defs.resolve_job_def(job)
     told = definition.with_logger_defs({"narrator": narrator})
-    with instance(settings) as opened:
-        abandoned.settle_runs(opened, registry)
-        result = told.execute_in_process(
-            instance=opened,
-            raise_on_error=False,
-            tags={**(tags or {}), abandoned.PROCESS: abandoned.process()},
-            run_config={
-                "loggers": {"narrator": {}},
-                "ops": {step: {"config": values} for step, values in (config or {}).items()},
-            },
-        )
+    try:
+        with instance(settings) as opened:
+            abandoned.settle_runs(opened, registry)
+            result = told.execute_in_process(
+                instance=opened,
+                raise_on_error=False,
+                tags={**(tags or {}), abandoned.PROCESS: abandoned.process()},
+                run_config={
+                    "loggers": {"narrator": {}},
+                    "ops": {step: {"config": values} for step, values in (config or {}).items()},
+                },
+            )
+    except (ArtPulseError, OSError):
+        raise
+    except Exception as error:  # what fails here is not a step: Dagster cannot write down what it does
+        free = shutil.disk_usage(settings.home).free >> 20  # SQLite calls a full disk an I/O error too
+        place = f"{settings.home / 'dagster'} ({free} MiB free)"
+        raise StoreError(f"Dagster's own database in {place} failed: {_cause(error)}.") from error
     if not result.success:
         raise RunFailed(_why(result))
     return result
+
+
+def _cause(error: BaseException) -> str:
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:

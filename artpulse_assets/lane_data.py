@@ -133,7 +133,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             workshop.settings.artifacts(name) / "quarantine.csv",
             quarantine.to_csv(index=False).encode("utf-8", "backslashreplace"),
         )
-        reasons = quarantine["reason"].value_counts().to_dict()
+        reasons = {str(key): int(count) for key, count in quarantine["reason"].value_counts().items()}
         shortages = dataset_module.shortages(problem, frame["label"], reasons)
         broken = dataset_module.failures(problem, frame) if len(frame) else []
         for check, issues in (("enough_to_learn_from", shortages), ("schema", broken)):

@@ -177,4 +177,6 @@ def of_system(error: OSError) -> FileTrouble:
         return NotWritable(
             f"{said}. Check who owns it and its permissions, or set ARTPULSE_HOME to another folder."
         )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FileTrouble(f"{said}. Free some space, or set ARTPULSE_HOME to another disk.")
     return FileTrouble(f"{said}.")

@@ -6,8 +6,8 @@ import http.client
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +15,18 @@ from typing import Any
 
 import orjson
 import psutil
+import pyarrow.parquet as pq
 
+from artpulse_core.control.registry import Registry
+from artpulse_core.features.batches import read_batches
+from artpulse_core.model import bundle
+from artpulse_core.settings import Settings
+from artpulse_core.store import changes
+from artpulse_core.store.database import Database
 from tests.servers import ROOT, free_port
 from tests.waiting import until
 
+NAME, MODEL = "art_core5", "artpulse-classifier"
 COMMAND = "from artpulse_core.cli import main; main(prog_name='artpulse')"
 
 
@@ -66,7 +74,13 @@ class Serving:
     process: subprocess.Popen[bytes]
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, kind: str = "application/json", port: int | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "application/json",
+        port: int | None = None,
     ) -> tuple[int, dict[str, str], Any]:
         """Status, headers and JSON; status 0 when nobody answers."""
         data = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
@@ -75,7 +89,7 @@ class Serving:
             connection.request(method, path, data, {"Content-Type": kind} if data else {})
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), orjson.loads(answer.read())
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return 0, {}, None
         finally:
             connection.close()
@@ -110,3 +124,40 @@ def serving(home: Home) -> Iterator[Serving]:
             if process.poll() is None:
                 process.terminate()
             process.wait(60)
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Database]:
+    opened = Database(settings.database)
+    try:
+        yield opened
+    finally:
+        opened.dispose()
+
+
+def believed(settings: Settings) -> None:
+    """Every file that has its name is whole, and what is registered is what the table says."""
+    home = settings.home
+    for path in [
+        *(home / "assets").rglob("[!.]*.json"),
+        *(home / "artifacts").rglob("[!.]*.json"),
+        *(home / "splits").glob("[!.]*.json"),
+    ]:
+        orjson.loads(path.read_bytes())
+    for path in (home / "assets").rglob("[!.]*.parquet"):
+        pq.read_table(path)
+    for folder in (settings.cache / "features").glob("*"):
+        named = list(folder.glob("[!.]*.npz"))
+        assert len(read_batches(folder)) == len(named)
+    for place in (settings.cache / "results" / "bundles").glob("[!.]*"):
+        bundle.verify(place)
+    registry = Registry(settings)
+    if not (home / "artpulse.db").exists():
+        return
+    with database(settings) as db:
+        db.migrate()
+        assert changes.verify_chain(db) is None
+        champion = registry.alias(MODEL, "champion")
+        for row in changes.history(db, MODEL):
+            assert row.state in {"done", "open", "undone"}
+        assert champion is None or registry.version(MODEL, champion).digest

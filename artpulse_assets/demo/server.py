@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from artpulse_core.errors import ArtPulseError
+from artpulse_core.agent.alone import only_one
+from artpulse_core.agent.supervisor import LOCK, serving
+from artpulse_core.agent.tether import tethered
+from artpulse_core.errors import ArtPulseError, SettingsError
 from artpulse_core.exchange.release import read_workers
 from artpulse_core.keys import new_key
 from artpulse_core.settings import Settings
@@ -70,13 +73,27 @@ class Server:
         while time.monotonic() - started < seconds:
             if self.process.poll() is not None:
                 raise ServerFailed(f"The server stopped with code {self.process.returncode}; see {self.log}.")
+            announced = serving(self.run) or {}  # by the child itself: the reports may be another server's
             served = [worker.problems.get(problem, {}).get("version") for worker in read_workers(self.run)]
-            if served == [version] * self.workers:
+            if announced.get("pid") == self.process.pid and served == [version] * self.workers:
                 return time.monotonic() - started
             time.sleep(0.05)
         raise ServerFailed(
             f"{problem} version {version} was not served within {seconds:.0f} s; see {self.log}."
         )
+
+
+def refuse_second(settings: Settings) -> None:
+    """Raises ``SettingsError`` when this installation is being served already."""
+    try:
+        with only_one(settings.run / LOCK, "server"):
+            return
+    except SettingsError:
+        url = (serving(settings.run) or {}).get("url")
+        raise SettingsError(
+            f"{settings.home} is being served already{f' at {url}' if url else ''}: stop that server, "
+            "or set ARTPULSE_HOME to another folder."
+        ) from None
 
 
 def free_port(wanted: int) -> int:
@@ -113,7 +130,7 @@ def running(settings: Settings) -> Iterator[Server]:
     }
     log = settings.home / "demo" / "serve.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", "from artpulse_core.cli import main; main()", "serve"]
+    command = tethered(sys.executable, "-c", "from artpulse_core.cli import main; main()", "serve")
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True

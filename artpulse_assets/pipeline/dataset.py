@@ -111,7 +111,7 @@ def failures(problem: Problem, frame: pd.DataFrame, most: int = 20) -> list[Issu
     return []
 
 
-def shortages(problem: Problem, labels: pd.Series, refused: Mapping[str, int]) -> list[Issue]:
+def shortages(problem: Problem, labels: pd.Series, refused: Mapping[Any, int]) -> list[Issue]:
     """What there is too little of to learn from: ``labels`` of the usable rows, ``refused`` reason → count."""
     counts = labels.value_counts()
     rules = problem.quality

@@ -10,14 +10,13 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
+from artpulse_core.agent.tether import tethered
 from artpulse_core.settings import Settings, variables
 
 log = logging.getLogger(__name__)
@@ -31,12 +30,7 @@ class Child:
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.name = name
-        self._command = [
-            sys.executable,
-            str(Path(__file__).with_name("tether.py")),
-            str(os.getpid()),
-            *command,
-        ]
+        self._command = tethered(*command)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0

@@ -12,10 +12,11 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -31,6 +32,7 @@ from artpulse_core.settings import Settings
 
 log = logging.getLogger(__name__)
 SERVE = "serve.json"
+LOCK = "serve.lock"
 GUNICORN = ("-m", "gunicorn", "-c", "python:artpulse_api.gunicorn_conf", "artpulse_api.wsgi:app")
 AGENT = ("-m", "artpulse_core.agent.main")
 TICK_SECONDS = 0.1
@@ -40,16 +42,20 @@ AGENT_SECONDS = 15.0
 
 
 def serve(
-    settings: Settings, *, drain_seconds: float = DRAIN_SECONDS, stopped: threading.Event | None = None
+    settings: Settings,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    stopped: threading.Event | None = None,
+    listening: Callable[[], None] = lambda: None,
 ) -> int:
     """Serve until SIGTERM or SIGINT (or ``stopped`` is set); returns the exit code. Call it in the main thread.
 
-    Raises ``SettingsError`` when another one serves from the same run folder, a port is taken, or an address
-    others can reach has no key.
+    ``listening`` is called once, when the API takes connections for the first time. Raises ``SettingsError`` when
+    another one serves from the same run folder, a port is taken, or an address others can reach has no key.
     """
     check(settings)
     stopped = stopped or threading.Event()
-    with only_one(settings.run / "serve.lock", "server"), _signals(stopped):
+    with only_one(settings.run / LOCK, "server"), _signals(stopped):
         for name in (METRICS, WORKERS):
             shutil.rmtree(settings.run / name, ignore_errors=True)
             (settings.run / name).mkdir(parents=True)
@@ -61,10 +67,13 @@ def serve(
         agent = Child("agent", [sys.executable, *AGENT], inherited)
         gunicorn = Child("gunicorn", [sys.executable, *GUNICORN], inherited)
         try:
-            _announce(settings, probes.port)
-            return _watch(
-                (gunicorn, agent), stopped
-            )  # the first answer does not wait for the agent's imports
+
+            def announce() -> None:
+                _announce(settings, probes.port)
+                listening()
+
+            # gunicorn first: the first answer does not wait for the agent's imports
+            return _watch((gunicorn, agent), stopped, settings, announce)
         finally:
             readiness.draining = True
             if gunicorn.pid is not None:
@@ -88,6 +97,7 @@ def check(settings: Settings) -> None:
         raise SettingsError(
             f"PORT and ARTPULSE_PROBE_PORT are both {settings.port}; give one another number."
         )
+    _try_port(settings)
 
 
 def is_loopback(host: str) -> bool:
@@ -96,6 +106,31 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _try_port(settings: Settings) -> None:
+    """gunicorn would only say it in its log, and be started again for ever."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, number) as probe:
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # as gunicorn: TIME_WAIT is no hindrance
+            probe.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"PORT {settings.port} on {settings.host} cannot be used: {error.strerror}."
+        ) from None
+
+
+def _listens(settings: Settings) -> bool:
+    try:
+        socket.create_connection((settings.host, settings.port), 1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -118,10 +153,16 @@ def _probes(settings: Settings, readiness: Readiness) -> ProbeServer:
         ) from None
 
 
-def _watch(children: tuple[Child, ...], stopped: threading.Event) -> int:
+def _watch(
+    children: tuple[Child, ...], stopped: threading.Event, settings: Settings, announce: Callable[[], None]
+) -> int:
     for child in children:
         child.start()
+    announced = False
     while not stopped.wait(TICK_SECONDS):
+        if not announced and _listens(settings):
+            announced = True
+            announce()
         for child in children:
             code = child.watch()
             if code == SettingsError.exit_code:

@@ -42,7 +42,7 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
         except ArtPulseError as error:
             _fail(error, as_json=as_json)
         except BrokenPipeError:
-            raise
+            raise  # whoever read our output went away, which click knows how to end
         except OSError as error:
             _fail(of_system(error), as_json=as_json)
         if as_json or reply.text:

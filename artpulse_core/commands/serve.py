@@ -25,13 +25,15 @@ def serve(*, port: int | None, workers: int | None, with_key: bool) -> None:
     logs.setup()
     try:
         settings = settings_module.load(port=port, workers=workers)
+        said = ""
         if with_key:
             key, entry = new_key()
-            click.echo(f"operate key (shown once): {key}")
+            said = f"operate key (shown once): {key}"
             settings = settings_module.load(
                 port=port, workers=workers, control_api_keys=",".join([*settings.secrets()["operate"], entry])
             )
-        sys.exit(supervise(settings))
+        # a key is shown when it opens something: not before the API listens
+        sys.exit(supervise(settings, listening=lambda: click.echo(said, nl=bool(said))))
     except (ArtPulseError, OSError) as error:
         told = of_system(error) if isinstance(error, OSError) else error
         click.echo(f"artpulse: {told.message}", err=True)

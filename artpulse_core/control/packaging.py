@@ -60,7 +60,7 @@ def quiet() -> Iterator[None]:
         loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
         before = [logger.level for logger in loggers]
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
+            logger.setLevel(max(logger.level, logging.ERROR))
         try:
             yield
         finally:

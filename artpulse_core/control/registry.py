@@ -82,13 +82,14 @@ class Registry:
         with self._mlflow() as client:
             client.set_terminated(run_id, status)
 
-    def end_runs_of(self, dagster_run: str) -> None:
-        """Mark KILLED what still says it runs for a Dagster run whose process is gone."""
+    def end_runs_of(self, dagster_run: str, job: str) -> None:
+        """Mark KILLED what still says it runs for a Dagster run of ``job`` whose process is gone."""
         experiment = self.experiment()
         with self._mlflow() as client:
-            mine = f"tags.dagster_run_id = '{_quoted(dagster_run)}' and attributes.status = 'RUNNING'"
-            for run in client.search_runs([experiment], mine):
-                client.set_terminated(run.info.run_id, "KILLED")
+            for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+                # dagster-mlflow names its run after the job and tags it a moment later.
+                if run.data.tags.get("dagster_run_id", run.info.run_name) in {dagster_run, job}:
+                    client.set_terminated(run.info.run_id, "KILLED")
 
     def log_bundle(self, bundle_dir: Path, *, run_id: str, model: str) -> str:
         """Log the bundle as a pyfunc of run ``run_id``; returns its URI (``models:/m-…``).
@@ -227,8 +228,9 @@ class Registry:
                     mlflow.set_tracking_uri(tracking)
                     mlflow.set_registry_uri(models)
                     self._opened = mlflow.MlflowClient(tracking, models)
-                # Its note on the pool would stand on the standard error of every command.
-                logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+                # Its note on the pool would stand on the standard error of every command, and an error with its
+                # traceback beside the sentence that we make of it.
+                logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
             return self._opened
 
 

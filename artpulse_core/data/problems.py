@@ -19,6 +19,10 @@ from artpulse_core.errors import ProblemError
 from artpulse_core.settings import Settings
 
 SHIPPED = Path(__file__).resolve().parent.parent / "problems"
+SAID = {
+    "extra_forbidden": "there is no such key; correct its name or remove the line",
+    "missing": "this key is missing; add it",
+}
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
 
@@ -126,7 +130,8 @@ def read(path: Path) -> Problem:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         place = f"{path.name}: {key}" if key else path.name
-        raise ProblemError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+        said = SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise ProblemError(f"{place}: {said}") from None
     if problem.name != path.stem:
         raise ProblemError(f"{path.name}: name is {problem.name!r} but the file is called {path.stem!r}")
     _check_features(problem, path.name)

@@ -16,8 +16,6 @@ from artpulse_core import features
 from artpulse_core.errors import BundleError
 from artpulse_core.model.bundle import Bundle
 
-ALLOWED_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-
 
 @dataclass(frozen=True)
 class Prediction:

@@ -172,7 +172,10 @@ def registration(db: Database, model: str, version: int) -> Change | None:
 
 
 def verify_chain(db: Database) -> int | None:
-    """The first sequence whose row was altered, removed or inserted; None when the chain holds."""
+    """The first sequence whose row was altered, removed or inserted; None when the chain holds.
+
+    What a row said when it was opened is covered; ``state`` and ``closed_at``, which come later, are not.
+    """
     expected, previous = 1, FIRST
     with db.read() as connection:
         for row in connection.execute(select(changes).order_by(changes.c.sequence)).mappings():

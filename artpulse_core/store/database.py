@@ -190,7 +190,7 @@ def _engine(url: Any, busy_seconds: float) -> Engine:
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino

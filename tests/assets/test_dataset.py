@@ -36,7 +36,9 @@ def none() -> pd.DataFrame:
 
 def check(problem: Problem, frame: pd.DataFrame) -> None:
     """What the asset does before it writes."""
-    dataset.refuse(problem, [*dataset.shortages(problem, frame["label"], {}), *dataset.failures(problem, frame)])
+    dataset.refuse(
+        problem, [*dataset.shortages(problem, frame["label"], {}), *dataset.failures(problem, frame)]
+    )
 
 
 def reasons(found: dataset.Assembled) -> dict[str, str]:

@@ -63,7 +63,7 @@ class Serving:
             connection.request(method, path, data, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             return answer.status, orjson.loads(answer.read())
-        except OSError:
+        except (OSError, http.client.HTTPException):  # nobody there, or gone in the middle of the answer
             return 0, None
         finally:
             connection.close()

@@ -18,7 +18,6 @@ import pytest
 from artpulse_core.agent.status import collect
 from artpulse_core.exchange import control
 from artpulse_core.exchange import release as releases
-from artpulse_core.store import events
 from tests.core.agent.test_serve import Serving, served
 from tests.core.control.conftest import House
 from tests.databases import whole_file
@@ -135,9 +134,15 @@ def test_an_artifact_altered_after_its_registration_is_refused_by_name_and_the_o
 def refused_metric(serving: Serving) -> float:
     import urllib.request
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{serving.settings.probe_port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{serving.settings.probe_port}/metrics", timeout=10
+    ) as answer:
         text = answer.read().decode()
-    found = [line for line in text.splitlines() if line.startswith("artpulse_champion_refused{") and "art_core5" in line]
+    found = [
+        line
+        for line in text.splitlines()
+        if line.startswith("artpulse_champion_refused{") and "art_core5" in line
+    ]
     return max((float(line.split()[-1]) for line in found), default=0.0)
 
 
@@ -150,7 +155,10 @@ def test_databases_that_are_spoilt_locked_or_put_back_stop_no_answer_and_are_tak
 
         def well(registry: bool, database: bool) -> bool:
             found = collect(serving.settings)
-            return found["agent"] and (found["registry"]["ok"], found["database"]["ok"]) == (registry, database)
+            return found["agent"] and (found["registry"]["ok"], found["database"]["ok"]) == (
+                registry,
+                database,
+            )
 
         until(lambda: well(True, True))
         whole_file(mlflow)
@@ -190,7 +198,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of sixteen megabytes, mounted."""
     place = Path(os.path.realpath(tmp_path)) / "d"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(place)], capture_output=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(place)], capture_output=True, check=False
+    )
     if done.returncode != 0:
         require("the right to mount a small disk", "run it as root")
     yield place
@@ -234,6 +244,12 @@ def test_a_full_disk_stops_no_answer_and_every_lost_event_is_counted(three: Hous
 def dropped(serving: Serving) -> int:
     import urllib.request
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{serving.settings.probe_port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{serving.settings.probe_port}/metrics", timeout=10
+    ) as answer:
         text = answer.read().decode()
-    return sum(int(float(line.split()[-1])) for line in text.splitlines() if line.startswith("artpulse_events_dropped_total"))
+    return sum(
+        int(float(line.split()[-1]))
+        for line in text.splitlines()
+        if line.startswith("artpulse_events_dropped_total")
+    )

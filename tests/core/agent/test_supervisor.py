@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from artpulse_core.agent.probes import ProbeServer, Readiness
 from artpulse_core.errors import SettingsError
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease, Release, Slot, WorkerStatus
+from tests.homes import Home
+from tests.servers import free_port
 from tests.waiting import until
 
 
@@ -64,7 +67,9 @@ def test_what_cannot_work_is_refused_before_anything_starts(values: dict[str, An
 
 def test_an_open_address_is_fine_with_a_key() -> None:
     supervisor.check(
-        settings_module.load({"ARTPULSE_API_KEY": "secret"}, home=Path("/tmp/home"), host="0.0.0.0")
+        settings_module.load(
+            {"ARTPULSE_API_KEY": "secret"}, home=Path("/tmp/home"), host="0.0.0.0", port=free_port()
+        )
     )
 
 
@@ -172,7 +177,27 @@ def test_nothing_is_announced_where_nobody_serves(tmp_path: Path) -> None:
 
 
 def test_a_taken_probe_port_is_named(tmp_path: Path, probes: tuple[ProbeServer, Readiness]) -> None:
-    settings = settings_module.load({}, home=tmp_path, run_dir=tmp_path / "r", probe_port=probes[0].port)
+    settings = settings_module.load(
+        {}, home=tmp_path, run_dir=tmp_path / "r", port=free_port(), probe_port=probes[0].port
+    )
     assert threading.current_thread() is threading.main_thread()
     with pytest.raises(SettingsError, match="ARTPULSE_PROBE_PORT"):
         supervisor.serve(settings)
+
+
+def test_a_taken_port_is_named_and_no_key_is_shown(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        home = Home(tmp_path, {"ARTPULSE_PROBE_PORT": str(port - 1)})
+        code, out, err = home.run("serve", "--new-key", "--port", str(port))
+    assert (code, out) == (SettingsError.exit_code, "")
+    assert f"PORT {port} on 127.0.0.1 cannot be used" in err
+
+
+def test_the_announcement_waits_until_somebody_listens(tmp_path: Path) -> None:
+    settings = settings_module.load({}, home=tmp_path, port=free_port())
+    assert not supervisor._listens(settings)
+    with socket.create_server(("127.0.0.1", settings.port)):
+        assert supervisor._listens(settings)
