@@ -17,6 +17,7 @@ from artpulse_assets.resources import Workshop
 from artpulse_core.data.problems import Problem
 from artpulse_core.exchange.files import write_whole
 
+LISTING = "listing"  # travels with the tables, in Parquet too: the folder a dataset was made from, whatever was listed since
 Common = Callable[[str, str, str, set[str]], dict[str, Any]]
 
 
@@ -40,6 +41,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             frame = listing.frame
             refused = frame[frame["reason"] != ""]
             _enough(problem, workshop, frame.loc[frame["reason"] == "", "label"])
+        frame.attrs[LISTING] = listing.digest
         skipped = [{"path": path, "reason": reason} for path, reason in listing.skipped]
         yield dg.Output(
             frame,
@@ -86,6 +88,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 workshop.settings.cache / "features",
                 report.progress(context, "pictures read"),
             )
+        found.frame.attrs[LISTING] = raw.attrs.get(LISTING, "")
         refused = found.frame[found.frame["reason"] != ""]
         context.log.info(f"{found.computed} pictures computed, {found.reused} taken from the cache")
         yield dg.Output(
@@ -159,6 +162,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 "rows": len(frame),
                 "feedback_rows": len(labelled),
                 "feedback": dataset_module.digest(labelled),
+                LISTING: features.attrs.get(LISTING, ""),
                 "quarantined": len(quarantine),
                 "quarantine": report.table(quarantine.to_dict("records")),
                 "labels": report.table(

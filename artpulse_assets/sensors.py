@@ -1,7 +1,7 @@
 """The sensors of each lane: new files, and drift; off until somebody switches them on.
 
-Belongs here: deciding whether a retraining is asked for. Run keys are content (a listing digest, a drift episode),
-because Dagster remembers them for ever. Drift alone trains nothing: without new pictures or labels the same model
+Belongs here: deciding whether a retraining is asked for. Run keys are content (a listing digest with the run
+that was learned from before, a drift episode), because Dagster remembers them for ever. Drift alone trains nothing: without new pictures or labels the same model
 would come out again, so the sensor says that and waits.
 """
 
@@ -12,6 +12,7 @@ import dagster as dg
 
 from artpulse_assets.jobs import train_name
 from artpulse_assets.lane import Lane
+from artpulse_assets.lane_data import LISTING
 from artpulse_assets.lane_watch import feedback
 from artpulse_assets.pipeline import dataset, ingest
 from artpulse_assets.resources import Workshop
@@ -37,7 +38,8 @@ def _new_files(problem: Problem) -> dg.SensorDefinition:
             digest = ingest.listing_digest(ingest.folder(problem, workshop.settings))
         except DataError as error:
             return dg.SkipReason(error.message)
-        if digest == _trained_listing(context.instance, problem):
+        run, trained = _trained(context.instance, problem)
+        if digest == trained.get(LISTING):
             return dg.SkipReason("The pictures are those of the last training.")
         seen = json.loads(context.cursor)["seen"] if context.cursor else None
         cursor = json.dumps({"seen": digest})
@@ -45,7 +47,8 @@ def _new_files(problem: Problem) -> dg.SensorDefinition:
             return dg.SensorResult(
                 skip_reason="The folder has changed; waiting one tick until it comes to rest.", cursor=cursor
             )
-        request = dg.RunRequest(run_key=f"files:{digest}", tags={"trigger": "new_files"})
+        # with the run before: a folder that is again what it once was is asked for again
+        request = dg.RunRequest(run_key=f"files:{digest}:after:{run}", tags={"trigger": "new_files"})
         return dg.SensorResult(run_requests=[request], cursor=cursor)
 
     return new_files
@@ -81,25 +84,22 @@ def _drift(problem: Problem) -> dg.SensorDefinition:
     return drift
 
 
-def _latest_metadata(instance: dg.DagsterInstance, problem: Problem, asset: str) -> dict[str, Any]:
-    event = instance.get_latest_materialization_event(dg.AssetKey([problem.name, asset]))
+def _trained(instance: dg.DagsterInstance, problem: Problem) -> tuple[str, dict[str, Any]]:
+    """Run id and metadata of the newest dataset, which only training makes; raw is listed by anybody who looks."""
+    event = instance.get_latest_materialization_event(dg.AssetKey([problem.name, "dataset"]))
     if event is None or event.asset_materialization is None:
-        return {}
-    return {key: value.value for key, value in event.asset_materialization.metadata.items()}
-
-
-def _trained_listing(instance: dg.DagsterInstance, problem: Problem) -> str | None:
-    return _latest_metadata(instance, problem, "raw").get("listing")
+        return "", {}
+    return event.run_id, {key: item.value for key, item in event.asset_materialization.metadata.items()}
 
 
 def _anything_new(instance: dg.DagsterInstance, problem: Problem, workshop: Workshop) -> bool:
-    # Compared with the dataset, which only training makes; the hourly monitoring makes labelled_events anew.
+    # The hourly monitoring makes labelled_events anew: compared is what the last training was given.
     told = feedback(problem, workshop)
-    trained = _latest_metadata(instance, problem, "dataset").get("feedback")
-    if len(told) and dataset.digest(told) != trained:
+    _, trained = _trained(instance, problem)
+    if len(told) and dataset.digest(told) != trained.get("feedback"):
         return True
     try:
         digest = ingest.listing_digest(ingest.folder(problem, workshop.settings))
     except DataError:
         return False
-    return digest != _trained_listing(instance, problem)
+    return bool(digest != trained.get(LISTING))
