@@ -28,6 +28,7 @@ PER_LABEL, SEED = 36, 3
 # After which line of its progress a training is killed, and up to how many seconds later. Most blows fall where
 # things get names: between the leaderboard and the champion.
 BLOWS = (
+    ("", 4.0), ("✓ raw", 0.5), ("✓ split", 2.0), ("✓ candidates/logistic", 1.0),
     ("✓ leaderboard", 0.4), ("✓ leaderboard", 1.5), ("✓ leaderboard", 3.0), ("✓ challenger", 0.3),
 )  # fmt: skip
 
@@ -87,13 +88,14 @@ def test_after_eight_killed_trainings_a_clean_one_finds_everything_whole_and_set
     runs = mlflow.MlflowClient(settings.tracking_uri).search_runs([registry.experiment()])
     assert [(run.info.run_name, run.data.tags) for run in runs if run.info.status == "RUNNING"] == []
     assert "KILLED" in {run.info.status for run in runs}
-    done = [run.data.tags.get("artpulse.algorithm") for run in runs if run.info.status == "FINISHED"]
-    assert len(done) == len(set(done))  # the umbrella and one run an algorithm
+    ended = [run.data.tags.get("artpulse.algorithm") for run in runs if run.info.status == "FINISHED"]
+    fitted = [name for name in ended if name is not None]
+    assert len(fitted) == len(set(fitted)) > 0  # one run an algorithm, however often it was begun
+    assert ended.count(None) >= 1  # the run around a training; a blow may fall after its end
     (chosen,) = [run for run in runs if run.data.tags.get("deployment_ready") == "true"]
     assert chosen.info.status == "FINISHED"
     with instances.instance(settings) as opened:
         stati = [run.status for run in opened.get_runs()]
-        assert stati.count(dg.DagsterRunStatus.SUCCESS) == 1
         assert set(stati) == {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.CANCELED}
     assert len(list((settings.cache / "results").glob("*/.making-*"))) <= len(BLOWS)
 
