@@ -129,7 +129,7 @@ class Evidence:
 def check_plan(plan: Plan) -> None:
     """Raise ``ChangeRefused`` naming the field that cannot be used."""
     steps = plan.steps
-    if not steps or list(steps) != sorted(set(steps)) or not 0 < steps[0] or steps[-1] > 100:
+    if not steps or list(steps) != sorted(set(steps)) or steps[0] <= 0 or steps[-1] > 100:
         raise ChangeRefused("steps: percents must rise, above 0 and up to 100.")
     for name in ("alpha", "max_error_increase", "max_slow_increase", "max_label_shift", "hard_share"):
         if not 0 < getattr(plan, name) <= 1:
