@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import click
 
-from artpulse_core import settings as settings_module
+from artpulse_core import origins
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.data import problems
 from artpulse_core.errors import AgentUnavailable, ArtPulseError
@@ -63,7 +63,7 @@ def config() -> None:
 @answering
 def show(settings: Settings, *, origin: bool) -> Reply:
     """Every environment variable with its value; secrets are masked."""
-    rows = [vars(row) for row in settings_module.origins(settings)]
+    rows = [vars(row) for row in origins.origins(settings)]
     columns = ("env", "value", "origin", "description") if origin else ("env", "value")
     return Reply({"settings": rows}, table(rows, columns))
 
