@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 from artpulse_core.agent import check
 from artpulse_core.agent.bundles import Bundles
 from artpulse_core.agent.retries import Failure, Retries
-from artpulse_core.control.desired import Desired, desired
+from artpulse_core.control.desired import Desired, desired, followed
 from artpulse_core.control.registry import Registry
 from artpulse_core.data import problems
 from artpulse_core.data.problems import Problem
@@ -42,7 +43,7 @@ class Pulled:
 
 
 class Puller:
-    """Polls for one host; used from one thread."""
+    """Polls for one host from one thread, and follows the table from another."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Puller:
         self._primaries = Retries(clock, jitter)
         self._secondaries = Retries(clock, jitter)
         self._previous: dict[str, int] = {}
+        self._publishing = Lock()
         self._cleaned = False
 
     def poll(self) -> Pulled:
@@ -81,15 +83,37 @@ class Puller:
                     registry_error = str(error)
             if served is not None:
                 found[name] = served
-        after = before
-        if found and (before is None or found != before.problems):
-            sequence = before.sequence + 1 if before else 1
-            after = Release(sequence, self._clock().isoformat(), found)
-            releases.write(self._settings.run, after)
-            log.info("release published", extra={"fields": _summary(after)})
+        after = self._publish(found, before)
         if after is not None and (after is not before or not self._cleaned):
             self._clean(after, before, known)
         return Pulled(after, registry_error, self._primaries.all(), self._secondaries.all())
+
+    def follow(self) -> bool:
+        """Let running rollouts go on or end as the table says; True when this published a release.
+
+        The registry is not asked: it may hang while a rollout must be stopped. Raises ``StoreError`` or ``OSError``.
+        """
+        before = self._published()
+        if before is None or not any(item.secondary for item in before.problems.values()):
+            return False
+        found = {name: followed(self._db, item) for name, item in before.problems.items()}
+        return self._publish(found, before) is not before
+
+    def _publish(self, found: Mapping[str, ProblemRelease], before: Release | None) -> Release | None:
+        """Write a release if ``found`` differs from ``before``; what somebody else has published since stays."""
+        with self._publishing:
+            current = self._published()
+            olds = before.problems if before else {}
+            kept = current.problems if current else {}
+            problems = {
+                name: item if item != olds.get(name) else kept.get(name, item) for name, item in found.items()
+            }
+            if not problems or (current is not None and problems == current.problems):
+                return before if current == before else current
+            after = Release(current.sequence + 1 if current else 1, self._clock().isoformat(), problems)
+            releases.write(self._settings.run, after)
+        log.info("release published", extra={"fields": _summary(after)})
+        return after
 
     def _published(self) -> Release | None:
         try:

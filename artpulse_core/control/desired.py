@@ -56,6 +56,22 @@ def desired(db: Database, registry: Registry, model: str, old: ProblemRelease | 
     return _rollout(alone, state) if state.running and state.primary == champion else alone
 
 
+def followed(db: Database, old: ProblemRelease) -> ProblemRelease:
+    """What of ``old`` still counts by the table alone, without asking the registry; raises ``StoreError``.
+
+    A running rollout changes its share, or ends, also while the registry is away or hangs. Another champion or another
+    secondary is not taken up here: that needs the registry.
+    """
+    if old.secondary is None:
+        return old
+    state = lineage.state_of(changes.history(db, old.model))
+    if state.primary != old.primary.version:
+        return old
+    if not state.running or state.secondary != old.secondary.version:
+        return ProblemRelease(old.model, replace(old.primary, alias=CHAMPION), unaudited=old.unaudited)
+    return replace(old, mode=state.mode, percent=state.percent, salt=state.salt)
+
+
 def _audited(rows: list[Change], champion: int) -> bool:
     known = lineage.champions(rows)
     # Between the alias and the end of its row the champion is the one that the open row is about.
