@@ -32,7 +32,7 @@ def build_rollout_sensor(problem: Problem) -> dg.SensorDefinition:
         description="Steps a running rollout by its evidence: further, to the end, or back to nothing.",
     )
     def rollout(context: dg.SensorEvaluationContext, workshop: Workshop) -> dg.SensorResult | dg.SkipReason:
-        from artpulse_core.control import delivery, notes  # brings SQLAlchemy
+        from artpulse_core.control import delivery  # brings SQLAlchemy
 
         try:
             tick = delivery.tick(
@@ -49,13 +49,7 @@ def build_rollout_sensor(problem: Problem) -> dg.SensorDefinition:
             return dg.SkipReason(f"{problem.name}: not looked at. {error.message}")
         if tick.change is None or tick.change.replayed:
             return dg.SkipReason(tick.sentence)
-        sentence = tick.sentence
-        if tick.decision == "finish" and tick.change.target is not None:
-            try:
-                notes.write_uri(workshop.settings, problem.name, problem.model, tick.change.target)
-            except OSError as error:  # the change is made, and is told all the same
-                sentence += f" {notes.FILE} was not written: {error.strerror}."
-        return dg.SensorResult(skip_reason=sentence, asset_events=[_observation(problem, tick)])
+        return dg.SensorResult(skip_reason=tick.sentence, asset_events=[_observation(problem, tick)])
 
     return rollout
 

@@ -17,6 +17,7 @@ from artpulse_core.control import lineage, promotion, traffic
 from artpulse_core.control.advance import Step, advance
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Evidence, Rollout
+from artpulse_core.control.rules import named
 from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes, events
 from artpulse_core.store.changes import Change
@@ -51,8 +52,8 @@ def tick(
     is half done then that ``promotion.recover`` would not complete or undo.
     """
     rows = changes.history(db, model)
-    state = lineage.state_of(rows)
-    if not state.running or state.primary is None or state.secondary is None:
+    state, row = lineage.state_of(rows), lineage.state_row(rows)
+    if row is None or not state.running or state.primary is None or state.secondary is None:
         return Tick("hold", None, None, f"{problem}: no rollout of {model} is running.")
     windows = events.slot_counts(
         db,
@@ -63,31 +64,69 @@ def tick(
         now=now,
     )
     step = advance(state, Evidence(windows), now)
-    summary = str(step.verdict["summary"])
-    if (why := _held_back(step, state, rows, may)) is not None:
-        return Tick("hold", step.verdict, None, f"{problem}: {summary} {why}".rstrip())
+    said = f"{problem}: {step.verdict['summary']}"
+    why = _held_back(step, state, rows, may) or _moved_by_hand(registry, model, step, state)
+    if step.decision == "hold" or why:
+        return Tick("hold", step.verdict, None, f"{said} {why}".rstrip())
+    common: dict[str, Any] = {
+        "actor": actor,
+        "reason": str(step.verdict["summary"]),
+        "idempotency_key": _key(rows, row, step.decision),
+        "decided_on": row.sequence,
+        "now": now,
+    }
     try:
-        change = _carry_out(db, registry, model, step, state, rows, actor, now)
+        change = _carry_out(db, registry, model, step, state, _gate_said(rows, state), common)
     except (ChangeConflict, ChangeRefused) as error:
-        return Tick("hold", step.verdict, None, f"{problem}: {summary} Not done: {error.message}")
-    return Tick(step.decision, step.verdict, change, f"{problem}: {summary} {_done(step, state, change)}")
+        return Tick("hold", step.verdict, None, f"{said} Not done: {error.message}")
+    return Tick(step.decision, step.verdict, change, f"{said} {_done(step, state, change)}")
 
 
-def _held_back(step: Step, state: Rollout, rows: Iterable[Change], may: May) -> str | None:
-    """Why what the evidence asks for is not done now; empty when it asks for nothing, None when it is done."""
-    if step.decision == "hold":
+def _held_back(step: Step, state: Rollout, rows: Iterable[Change], may: May) -> str:
+    """Why what the evidence asks for is not done now; empty when it may be."""
+    if step.decision in ("hold", "abort"):
         return ""
-    if step.decision == "abort":
-        return None
     if may == "abort":
         return f"To {step.decision} is left to the sensor."
     if (freeze := lineage.frozen_by(rows)) is not None:
-        return f"Frozen by {freeze.actor} at {freeze.opened_at}: {freeze.reason}"
+        return f"Frozen by {freeze.actor} since {freeze.opened_at[:19]}Z: {freeze.reason}"
     if step.decision == "finish" and not state.plan.promote:
         return f"Version {state.secondary} waits for a person to promote it, as its plan says."
     if step.decision == "finish" and not state.approved:
         return f"Version {state.secondary} waits for a person to promote it: the gate has not approved it."
-    return None
+    return ""
+
+
+def _moved_by_hand(registry: Registry, model: str, step: Step, state: Rollout) -> str:
+    # Asked only when something is to be done: most looks need no registry.
+    if step.decision not in ("advance", "finish"):
+        return ""
+    champion = registry.alias(model, lineage.CHAMPION)
+    if champion == state.primary:
+        return ""
+    return f"The champion alias was moved by hand to {named(champion)}; adopt it or move it back first."
+
+
+def _key(rows: Iterable[Change], state: Change, decision: str) -> str:
+    """One change for each decision on one state row, however many look.
+
+    A try that was taken back (the registry went away) and a lift of a freeze make a new key, because the old one
+    would repeat its first answer for ever. A plain refusal does not: it would be refused again, a row each look.
+    """
+    key = f"rollout:{state.sequence}:{decision}"
+    again = sum(
+        (row.state == "undone" and (row.idempotency_key or "").startswith(key))
+        or (row.state == "done" and row.action == "freeze")
+        for row in rows
+        if row.sequence > state.sequence
+    )
+    return f"{key}:{again}" if again else key
+
+
+def _gate_said(rows: Iterable[Change], state: Rollout) -> Mapping[str, Any] | None:
+    """The verdict with which the rollout was started."""
+    of_this = [row for row in rows if (row.rollout or {}).get("salt") == state.salt]
+    return min(of_this, key=lambda row: row.sequence).verdict if of_this else None
 
 
 def _carry_out(
@@ -96,50 +135,18 @@ def _carry_out(
     model: str,
     step: Step,
     state: Rollout,
-    rows: list[Change],
-    actor: str,
-    now: datetime,
+    gate: Mapping[str, Any] | None,
+    common: dict[str, Any],
 ) -> Change:
-    common: dict[str, Any] = {
-        "actor": actor,
-        "reason": str(step.verdict["summary"]),
-        "idempotency_key": _key(rows, step.decision),
-        "now": now,
-    }
     if step.decision == "abort":
         return traffic.abort(db, registry, model, verdict=step.verdict, failed=True, **common)
+    common["expected"] = state.primary
     if step.decision == "advance":
-        return traffic.set_percent(
-            db, registry, model, step.percent, expected=state.primary, verdict=step.verdict, **common
-        )
+        return traffic.set_percent(db, registry, model, step.percent, verdict=step.verdict, **common)
     assert state.secondary is not None
-    gate = _gate_said(rows, state)
     # What was approved when the rollout began is confirmed by what it showed: both stand in the row.
-    verdict = {**step.verdict, "decision": "promote", "gate": gate}
-    return promotion.promote(
-        db, registry, model, state.secondary, expected=state.primary, verdict=verdict, **common
-    )
-
-
-def _key(rows: Iterable[Change], decision: str) -> str:
-    """One change for each decision on one state.
-
-    A freeze that came between makes a refusal, which the key would repeat for ever: so a lift makes a new key.
-    """
-    done = [row for row in rows if row.state == "done"]
-    state = max(row.sequence for row in done if row.action in STATES and row.rollout)
-    freeze = max((row.sequence for row in done if row.action == "freeze"), default=0)
-    return f"rollout:{state}:{decision}" + (f":after:{freeze}" if freeze > state else "")
-
-
-STATES = ("promote", "rollback", "rollout", "adopt")
-
-
-def _gate_said(rows: Iterable[Change], state: Rollout) -> Mapping[str, Any] | None:
-    started = [
-        row for row in rows if row.state == "done" and row.rollout and row.rollout.get("salt") == state.salt
-    ]
-    return min(started, key=lambda row: row.sequence).verdict if started else None
+    verdict = {**step.verdict, "gate": gate}
+    return promotion.promote(db, registry, model, state.secondary, verdict=verdict, **common)
 
 
 def _done(step: Step, state: Rollout, change: Change) -> str:

@@ -16,7 +16,7 @@ from artpulse_assets.resources import Workshop
 from artpulse_core.control import notes
 from tests.assets.conftest import NAME, Lane
 from tests.core.control.conftest import MODEL, opened_house
-from tests.core.control.rolling import PLAN, Rolling, impatient
+from tests.core.control.rolling import Rolling, impatient
 
 CHAMPION = dg.AssetKey([NAME, "champion"])
 
@@ -91,20 +91,6 @@ def test_a_tick_stops_a_secondary_that_fails(rolling: Rolling, instance: dg.Dags
     assert rolling.house.aliases["champion"] == 2
     (shown,) = observed(instance)
     assert (shown["decision"], shown["verdict"]) == ("abort", "fail")
-
-
-def test_a_champion_whose_file_cannot_be_written_is_promoted_and_the_file_is_named(
-    rolling: Rolling, instance: dg.DagsterInstance
-) -> None:
-    rolling.start(plan=impatient(PLAN, steps=(50.0,)))
-    rolling.asks()
-    place = rolling.house.settings.artifacts(NAME)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text("no folder")
-    said = look(instance)
-    assert f"{notes.FILE} was not written" in said.skip_message
-    assert len(said.asset_events) == 1
-    assert rolling.house.aliases["champion"] == 3
 
 
 @pytest.mark.parametrize(("file", "named"), [("artpulse.db", "database"), ("mlflow.db", "registry")])

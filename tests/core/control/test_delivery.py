@@ -47,7 +47,7 @@ def test_a_good_secondary_walks_all_steps_and_becomes_champion(rolling: Rolling)
     assert last.change is not None
     assert (last.change.action, last.change.target, last.change.state) == ("promote", 3, "done")
     verdict = last.change.verdict or {}
-    assert verdict["decision"] == "promote"
+    assert verdict["decision"] == "pass"
     assert verdict["gate"]["decision"] == "promote"  # what the gate had said when it began
     assert verdict["rules"] == (last.verdict or {})["rules"]
     assert rolling.house.aliases == {"champion": 3, "previous": 2}
