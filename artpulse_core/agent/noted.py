@@ -45,10 +45,10 @@ class Noted:
             "events": {"shipped": 0, "refused": 0, "torn": 0, "purged": 0},
         }
 
-    def asked(self, part: Part) -> None:
-        """A question is on its way; ``part`` clears it, so one that hangs can be seen."""
+    def asked(self, *, over: bool = False) -> None:
+        """The registry is being asked, or no more; so a registry that hangs can be seen while it does."""
         with self._lock:
-            self._document[part]["asked_at"] = self._clock().isoformat()
+            self._document["registry"]["asked_at"] = None if over else self._clock().isoformat()
 
     def part(self, part: Part, message: str | None) -> None:
         """The part answered (None) or is away; logged when that is news."""
@@ -56,8 +56,6 @@ class Noted:
             state = self._document[part]
             was = state["ok"]
             state["ok"], state["message"] = message is None, message
-            if "asked_at" in state:
-                state["asked_at"] = None
             if message is None:
                 state["at"] = self._clock().isoformat()
             if was is not state["ok"]:
