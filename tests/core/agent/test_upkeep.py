@@ -90,10 +90,10 @@ def test_a_failing_secondary_is_stopped_by_the_watch_and_a_healthy_one_is_left_t
     assert watch.look(releases.read(host.run)) is None
     rolling.start(percent=10)
     host.puller.poll()
-    rolling.asks()
+    rolling.asks(300, 300)
     assert "left to the sensor" in str(watch.look(releases.read(host.run)))
     assert rolling.state.percent == 10
-    rolling.asks(failing=1500)
+    rolling.asks(300, 300, failing=200)
     watch.look(releases.read(host.run))
     assert (rolling.state.mode, rolling.state.outcome, rolling.rows[0].actor) == (
         "single",
