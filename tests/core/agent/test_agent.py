@@ -166,6 +166,7 @@ def test_what_nobody_serves_is_shown_as_nothing(tmp_path: Path) -> None:
         [],
         None,
     )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_process_of_a_kind_works_in_a_folder(tmp_path: Path) -> None:
