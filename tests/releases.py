@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from artpulse_core.data import problems
 from artpulse_core.exchange import release as releases
-from artpulse_core.exchange.release import ProblemRelease, Release, Slot
+from artpulse_core.exchange.release import Mode, ProblemRelease, Release, Slot
 from artpulse_core.model import bundle
 from tests.bundles import make_bundle
 
@@ -26,3 +27,22 @@ def publish(run: Path, versions: Mapping[str, int], *, sequence: int = 1) -> Rel
     release = Release(sequence, "2026-11-20T10:00:00+00:00", served)
     releases.write(run, release)
     return release
+
+
+def roll_out(
+    run: Path,
+    versions: tuple[int, int],
+    mode: Mode,
+    percent: float = 0.0,
+    *,
+    problem: str = "art_core5",
+    salt: str = "salt",
+    sequence: int = 2,
+) -> ProblemRelease:
+    """Release ``versions`` (primary, secondary) of one problem as a rollout, making the bundles."""
+    slots = [publish(run, {problem: version}).problems[problem].primary for version in versions]
+    model = problems.read(problems.SHIPPED / f"{problem}.toml").model
+    secondary = replace(slots[1], alias="challenger")
+    item = ProblemRelease(model, slots[0], mode, percent, salt, secondary)
+    releases.write(run, Release(sequence, "2026-11-20T10:00:00+00:00", {problem: item}))
+    return item

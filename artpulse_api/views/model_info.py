@@ -9,9 +9,9 @@ from flask import Response
 from artpulse_api.choosing import default_problem
 from artpulse_api.documents import Metadata, ModelInfo, Models, Schema
 from artpulse_api.endpoint import Endpoint
-from artpulse_api.live import Served, Service
 from artpulse_api.predicting import find
 from artpulse_api.serving import Call, Serving
+from artpulse_api.slots import Served, Service
 from artpulse_api.views import reply
 
 
@@ -28,8 +28,8 @@ def metadata(serving: Serving, call: Call) -> Response:
         "feature_set": manifest.features,
         "features": manifest.feature_names,
         "metrics": _metrics(service),
-        "default_problem": default_problem(serving),
-        "problems": sorted(serving.live.current.problems),
+        "default_problem": default_problem(serving, call),
+        "problems": sorted(call.snapshot.problems),
     }
     return reply.json(document)
 
@@ -51,8 +51,8 @@ def model_info(serving: Serving, call: Call) -> Response:
         "evaluation": bundle.evaluation,
         "rollout_mode": served.released.mode,
         "unaudited": served.released.unaudited,
-        "release": serving.live.current.sequence,
-        "loaded_at": serving.live.current.loaded_at,
+        "release": call.snapshot.sequence,
+        "loaded_at": call.snapshot.loaded_at,
     }
     return reply.json(document)
 
@@ -67,7 +67,7 @@ def schema(serving: Serving, call: Call) -> Response:
 
 def models(serving: Serving, call: Call) -> Response:
     """Every served problem with its slots."""
-    snapshot = serving.live.current
+    snapshot = call.snapshot
     rows = []
     for name, served in sorted(snapshot.problems.items()):
         slots = {
@@ -80,7 +80,7 @@ def models(serving: Serving, call: Call) -> Response:
 
 
 def _served(serving: Serving, call: Call) -> Served:
-    return find(serving, call.request.args.get("problem") or default_problem(serving))
+    return find(serving, call, call.request.args.get("problem") or default_problem(serving, call))
 
 
 def _identity(service: Service) -> dict[str, Any]:
