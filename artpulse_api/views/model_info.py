@@ -50,6 +50,8 @@ def model_info(serving: Serving, call: Call) -> Response:
         "metrics": _metrics(service),
         "evaluation": bundle.evaluation,
         "rollout_mode": served.released.mode,
+        "rollout_percent": served.percent,
+        "secondary": _identity(served.secondary) if served.secondary else None,
         "unaudited": served.released.unaudited,
         "release": call.snapshot.sequence,
         "loaded_at": call.snapshot.loaded_at,
@@ -73,9 +75,9 @@ def models(serving: Serving, call: Call) -> Response:
         slots = {
             service.name: _identity(service) for service in (served.primary, served.secondary) if service
         }
-        rows.append(
-            {"problem": name, "model": served.released.model, "mode": served.released.mode, "slots": slots}
-        )
+        released = served.released
+        row = {"problem": name, "model": released.model, "mode": released.mode, "percent": served.percent}
+        rows.append({**row, "slots": slots})
     return reply.json({"release": snapshot.sequence, "models": rows})
 
 
