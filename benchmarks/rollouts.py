@@ -11,14 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import queue
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +28,7 @@ from artpulse_core.exchange.release import Mode
 from artpulse_core.keys import new_key
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import Predictor
+from benchmarks._open_loop import OpenLoop
 from benchmarks.serving import ROW, Answer, Client, answered, load, post
 from tests.releases import publish, roll_out
 from tests.servers import Server, gunicorn
@@ -104,59 +103,6 @@ def split(home: Path) -> Table:
             "stable_percent": 100 * sum(stated[name] == slot for name, slot in asked) / len(asked),
         }
     }
-
-
-# --- Open loop -----------------------------------------------------------------------------------------------------
-@dataclass
-class OpenLoop:
-    """Requests at a fixed rate, sent when they are due whether or not others were answered."""
-
-    port: int
-    request: bytes
-    rate: float
-    judge: Callable[[Answer], bool] = answered
-    wrong: int = 0
-    seen: list[tuple[float, float]] = field(default_factory=list)  # when it was due, seconds until its answer
-
-    @contextmanager
-    def run(self, clients: int = 16) -> Iterator[None]:
-        """Send while the block runs."""
-        due: queue.SimpleQueue[float | None] = queue.SimpleQueue()
-        stop = threading.Event()
-
-        def work() -> None:
-            client = Client(self.port)
-            while (moment := due.get()) is not None:
-                try:
-                    good = self.judge(client.ask(self.request))
-                except OSError:
-                    good, client = False, Client(self.port)
-                self.wrong += not good
-                self.seen.append((moment, time.perf_counter() - moment))
-
-        def tick() -> None:
-            moment = time.perf_counter()
-            while not stop.is_set():
-                moment += 1 / self.rate
-                time.sleep(max(0.0, moment - time.perf_counter()))
-                due.put(moment)
-
-        threads = [threading.Thread(target=work) for _ in range(clients)] + [threading.Thread(target=tick)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            threads[-1].join()
-            for _ in range(clients):
-                due.put(None)
-            for thread in threads[:-1]:
-                thread.join()
-
-    def between(self, begin: float, end: float) -> list[float]:
-        """Latencies of the requests that were due in that time."""
-        return [seconds for moment, seconds in self.seen if begin <= moment < end]
 
 
 # --- Hot swaps -----------------------------------------------------------------------------------------------------
