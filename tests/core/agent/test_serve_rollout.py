@@ -11,8 +11,10 @@ import orjson
 import pytest
 
 from artpulse_core.agent.status import collect
-from artpulse_core.control import traffic
+from artpulse_core.control import lineage, traffic
+from artpulse_core.control.rollout import Plan
 from artpulse_core.exchange import control
+from artpulse_core.store import changes
 from tests.core.agent.test_serve import ROW, Serving, served
 from tests.core.control.conftest import MODEL, NOW, YES, House
 from tests.waiting import until
@@ -48,12 +50,28 @@ def workers(serving: Serving) -> list[tuple[int, int | None]]:
     ]
 
 
+def canary(house: House, plan: Plan) -> None:
+    """Half of the requests for version 3."""
+    traffic.start(
+        house.db,
+        house.registry,
+        MODEL,
+        3,
+        mode="canary",
+        percent=50,
+        plan=plan,
+        expected=2,
+        verdict=YES,
+        **SAID,
+    )
+
+
 def test_a_canary_reaches_every_worker_is_shown_and_goes_back_to_nothing(three: House) -> None:
     with served(three.settings) as serving:
         assert versions(serving) == {2: 60}
-        traffic.start(
-            three.db, three.registry, MODEL, 3, mode="canary", percent=50, expected=2, verdict=YES, **SAID
-        )
+        canary(
+            three, Plan(max_label_shift=1.0)
+        )  # one row for all requests: each version has one label for it
         told(serving)
         until(lambda: workers(serving) == [(2, 3)] * 2)
         first = versions(serving)
@@ -71,6 +89,20 @@ def test_a_canary_reaches_every_worker_is_shown_and_goes_back_to_nothing(three: 
         assert time.monotonic() - begun < 10  # three seconds on a machine that does nothing else
         assert versions(serving) == {2: 60}
     assert serving.process.returncode == 0
+
+
+def test_a_secondary_with_another_label_mix_is_stopped_by_the_agent_and_rejected(three: House) -> None:
+    with served(three.settings) as serving:
+        canary(three, Plan())
+        told(serving)
+        until(lambda: workers(serving) == [(2, 3)] * 2)
+        until(lambda: versions(serving, 300)[3] == 0)
+        until(lambda: workers(serving) == [(2, None)] * 2)
+        rows = changes.history(three.db, MODEL)
+        assert (rows[0].action, rows[0].state, rows[0].actor.split(":")[0]) == ("rollout", "done", "agent")
+        assert lineage.state_of(rows).outcome == "failed"
+        assert lineage.rejected(rows) == {3}
+        assert "rollout stopped" in (serving.settings.run / "log").read_text()
 
 
 def test_a_secondary_altered_in_the_store_leaves_its_share_to_the_primary_and_is_named(house: House) -> None:
