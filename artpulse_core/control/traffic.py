@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from artpulse_core.control import lineage, rules
 from artpulse_core.control.promotion import carry_out
@@ -18,11 +18,12 @@ from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import COLOURS, Plan, Rollout, Stage, check_plan
 from artpulse_core.control.rules import Decision, Request, Seen
 from artpulse_core.errors import ChangeRefused
+from artpulse_core.exchange.release import Mode
 from artpulse_core.store.changes import Change
 from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import Database
 
-MODES = ("canary", "blue_green", "shadow")
+MODES: Mapping[str, Mode] = {"canary": "canary", "blue_green": "blue_green", "shadow": "shadow"}
 DEFAULT_PLAN = Plan()
 
 
@@ -32,7 +33,7 @@ def start(
     model: str,
     version: int,
     *,
-    mode: Literal["canary", "blue_green", "shadow"],
+    mode: str,
     percent: float | None = None,
     plan: Plan = DEFAULT_PLAN,
     active: Literal["blue", "green"] = "blue",
@@ -81,7 +82,7 @@ def start(
             )
         begun = replace(
             state,
-            mode=mode,
+            mode=MODES[mode],
             secondary=version,
             percent=share,
             salt=secrets.token_hex(8),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ class House:
 
     def register(self, seed: int = 0, registry: Registry | None = None) -> int:
         """Register a new version made from ``seed``."""
-        place = self.folder / f"made-{len(self.made)}"
+        place = self.folder / f"made-{len(self.made)}-{os.getpid()}"
         self.made.append(seed)
         return self.register_folder(place, make_bundle(place, seed=seed), f"key-{seed}", registry)
 
