@@ -248,9 +248,9 @@ def test_a_shadow_is_never_stepped_and_is_stopped_when_it_fails(rolling: Rolling
 
 
 def test_a_rollout_of_colours_ends_with_the_other_colour_active(rolling: Rolling) -> None:
-    rolling.start(mode="blue_green", plan=impatient(steps=(100.0,)))
+    rolling.start(mode="blue_green", plan=impatient(steps=(50.0,)))
     assert rolling.state.active == "blue"
-    rolling.asks(primary=0)
+    rolling.asks()
     assert rolling.tick().decision == "finish"
     assert (rolling.state.active, rolling.state.green) == ("green", 3)
     assert rolling.house.aliases["green"] == rolling.house.aliases["champion"] == 3
