@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from artpulse_core import settings as settings_module
-from artpulse_core.control import promotion
+from artpulse_core.control import promotion, registration
 from artpulse_core.control.registry import Registry
 from artpulse_core.settings import Settings
 from artpulse_core.store.database import Database
@@ -63,7 +63,7 @@ class House:
         self.made.append(seed)
         digest = make_bundle(place, seed=seed)
         run_id = self.registry.start_run("test")
-        return promotion.register(
+        return registration.register(
             self.db, registry or self.registry, problem="art_core5", model=MODEL, bundle_dir=place, digest=digest,
             run_id=run_id, key=f"key-{seed}", tags={"algorithm": "linear"}, actor="test", reason="made by a test", now=NOW,
         )  # fmt: skip
