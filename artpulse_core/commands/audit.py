@@ -53,7 +53,7 @@ def tail(settings: Settings, *, problem: str | None, count: int) -> Reply:
 @answering
 def verify(settings: Settings, *, noted: str | None) -> Reply:
     """Check both chains of the table: what was opened and how it was closed. Prints the head to note elsewhere."""
-    expected = Head.parse(noted) if noted else None
+    expected = None if noted is None else Head.parse(noted)
     db = database(settings)
     head = changes.head(db)
     broken = changes.verify_chain(db, expected)

@@ -12,14 +12,16 @@ from typing import Any
 import click
 
 from artpulse_core.commands.answer import Reply, actor, answering
-from artpulse_core.commands.finding import opened, resolve, verdict_of
+from artpulse_core.commands.finding import meant, opened, resolve
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import promotion
+from artpulse_core.control.registry import Registry
+from artpulse_core.control.rules import Decision, Request, Seen
 from artpulse_core.data.problems import Problem
-from artpulse_core.errors import ChangeRefused
+from artpulse_core.errors import ArtPulseError, ChangeRefused
 from artpulse_core.settings import Settings
-from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
+from artpulse_core.store.database import Database
 
 reason_option = click.option("--reason", required=True, help="Why; it stays in the change table.")
 expected_option = click.option(
@@ -53,32 +55,20 @@ def promote(
     """Make a challenger the champion, if the gate's verdict says so or somebody overrides it."""
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
-    # The first answer to a key comes before what is the case now: the challenger it meant may be champion by now.
-    first = changes.by_key(database, idempotency_key) if idempotency_key else None
-    aliases = registry.aliases(chosen.model)
-    current = first.expected if first else aliases.get("champion")
-    target = version if version is not None else first.target if first else aliases.get("challenger")
-    if (
-        target is None and current is None
-    ):  # every version was held back: the newest is the one to decide about
-        target = next((info.version for info in registry.versions(chosen.model)), None)
-    if target is None:
-        raise ChangeRefused(
-            f"{chosen.model} has no challenger; train one with `artpulse retrain --problem {chosen.name}`."
-        )
+    found = meant(database, registry, chosen, version=version, expected=expected, key=idempotency_key)
+    # over the gate the person's own words are the record; control refuses an override without them
+    words = words_of(reason if override else reason or "promoted by hand", idempotency_key)
+    if found.version is None:
+        raise nobody(database, registry, chosen, "promote", found.champion, words)
     change = promotion.promote(
         database,
         registry,
         chosen.model,
-        target,
-        expected=current if expected is None else expected,
-        actor=actor(),
-        # over the gate the person's own words are the record; control refuses an override without them
-        reason=reason if override else reason or "promoted by hand",
-        verdict=verdict_of(database, chosen.name, target, current),
+        found.version,
+        expected=found.champion,
+        verdict=found.verdict,
         override=override,
-        idempotency_key=idempotency_key,
-        now=datetime.now(UTC),
+        **words,
     )
     return crowned(settings, chosen, change)
 
@@ -99,11 +89,8 @@ def rollback(
         database,
         registry,
         chosen.model,
-        actor=actor(),
-        reason=reason,
         expected=expected,
-        idempotency_key=idempotency_key,
-        now=datetime.now(UTC),
+        **words_of(reason, idempotency_key),
     )
     return crowned(settings, chosen, change)
 
@@ -145,13 +132,41 @@ def lift(settings: Settings, *, problem: str, reason: str, idempotency_key: str 
     return Reply(change.to_dict(), f"{change.model} may be changed again (change {change.sequence}).")
 
 
+def nobody(
+    database: Database,
+    registry: Registry,
+    problem: Problem,
+    action: str,
+    champion: int | None,
+    words: dict[str, Any],
+) -> ArtPulseError:
+    """Refuse, on record, a request that names no version where there is no challenger; returns what to raise."""
+    why = f"{problem.model} has no challenger; train one with `artpulse retrain --problem {problem.name}`."
+    words = dict(words)
+    now = words.pop("now")
+    request = Request(problem.model, action, asked={"version": None}, expected=champion, **words)
+
+    def decide(_seen: Seen) -> Decision:
+        raise ChangeRefused(why)
+
+    try:
+        promotion.carry_out(database, registry, request, now, decide)
+    except ArtPulseError as refused:
+        return refused
+    return ChangeRefused(why)
+
+
 def _asked(
     settings: Settings, problem: str, ask: Callable[..., Change], reason: str, key: str | None, **more: Any
 ) -> tuple[Problem, Change]:
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
-    words = {"actor": actor(), "reason": reason, "idempotency_key": key, "now": datetime.now(UTC)}
-    return chosen, ask(database, registry, chosen.model, **words, **more)
+    return chosen, ask(database, registry, chosen.model, **words_of(reason, key), **more)
+
+
+def words_of(reason: str, key: str | None) -> dict[str, Any]:
+    """What every change is told: who, why, which key, when."""
+    return {"actor": actor(), "reason": reason, "idempotency_key": key, "now": datetime.now(UTC)}
 
 
 def crowned(settings: Settings, problem: Problem, change: Change) -> Reply:

@@ -23,6 +23,7 @@ from artpulse_core.errors import BundleError, ChangeRefused, RegistryError
 from artpulse_core.settings import Settings
 from artpulse_core.store import reports
 
+
 @click.group()
 def models() -> None:
     """List, show, compare and verify registered models; freeze them and lift that."""
@@ -167,7 +168,9 @@ def _named(registry: Registry, model: str, word: str) -> VersionInfo:
     if info is None:
         raise RegistryError(f"{model} has no version or alias {word!r}.")
     if not info.digest:
-        raise BundleError(f"Version {info.version} of {model} has no digest: it was not registered by ArtPulse.")
+        raise BundleError(
+            f"Version {info.version} of {model} has no digest: it was not registered by ArtPulse."
+        )
     return info
 
 

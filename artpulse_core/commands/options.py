@@ -14,7 +14,7 @@ import click
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[float]):
     """Seconds from ``90``, ``90s``, ``10m``, ``1.5h`` or ``7d``."""
 
     name = "span"
@@ -29,7 +29,7 @@ class Span(click.ParamType):
         return float(found[1]) * UNITS[found[2] or "s"]
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """An aware time from ISO 8601 (``2026-03-01``, ``2026-03-01T12:00``; UTC if no zone) or a span ago (``2h``)."""
 
     name = "time"
@@ -45,10 +45,12 @@ class Moment(click.ParamType):
             found = datetime.fromisoformat(text)
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time: 2026-03-01, 2026-03-01T12:00, or how long ago: 2h, 7d", param, ctx)
+            self.fail(
+                f"{value!r} is no time: 2026-03-01, 2026-03-01T12:00, or how long ago: 2h, 7d", param, ctx
+            )
 
 
-class Percents(click.ParamType):
+class Percents(click.ParamType[tuple[float, ...]]):
     """Rising percents from ``1,5,25``."""
 
     name = "percents"

@@ -7,22 +7,19 @@ Belongs here: what a person says to ``control.traffic`` and what came of it. Doe
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from artpulse_core.commands.answer import Reply, actor, answering, table
-from artpulse_core.commands.champion import expected_option, key_option, reason_option
-from artpulse_core.commands.finding import database, opened, resolve, verdict_of
+from artpulse_core.commands.answer import Reply, answering, table
+from artpulse_core.commands.champion import expected_option, key_option, nobody, reason_option, words_of
+from artpulse_core.commands.finding import database, meant, opened, resolve
 from artpulse_core.commands.options import Percents, Span
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import progress, traffic
 from artpulse_core.control.rollout import Plan, Rollout
 from artpulse_core.data.problems import Problem
-from artpulse_core.errors import ChangeRefused
-from artpulse_core.exchange.release import Mode
 from artpulse_core.settings import Settings
-from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 
 DEFAULT = Plan()
@@ -47,15 +44,23 @@ def status(settings: Settings, *, problem: str) -> Reply:
 @rollout.command()
 @click.argument("problem")
 @click.option("--version", type=int, help="The secondary. Default: the challenger.")
-@click.option("--mode", type=click.Choice(["canary", "blue_green", "shadow"]), default="canary", show_default=True)
+@click.option(
+    "--mode", type=click.Choice(["canary", "blue_green", "shadow"]), default="canary", show_default=True
+)
 @click.option(
     "--percent", type=click.FloatRange(0, 100), help="Its first share. Default: the first step; shadow: 0."
 )
 @click.option(
-    "--steps", type=Percents(), default=DEFAULT.steps, help="The shares it goes through. Default: 1,5,25,50,100."
+    "--steps",
+    type=Percents(),
+    default=DEFAULT.steps,
+    help="The shares it goes through. Default: 1,5,25,50,100.",
 )
 @click.option(
-    "--soak", type=Span(), default=DEFAULT.soak_seconds, help="The least time of a step: 90s, 10m, 1h. Default: 10m."
+    "--soak",
+    type=Span(),
+    default=DEFAULT.soak_seconds,
+    help="The least time of a step: 90s, 10m, 1h. Default: 10m.",
 )
 @click.option(
     "--min-samples", type=click.IntRange(min=1), default=DEFAULT.min_samples, show_default=True,
@@ -72,7 +77,7 @@ def start(
     *,
     problem: str,
     version: int | None,
-    mode: Mode,
+    mode: Literal["canary", "blue_green", "shadow"],
     percent: float | None,
     steps: tuple[float, ...],
     soak: float,
@@ -86,30 +91,22 @@ def start(
     """Start a rollout of the challenger, or of --version, beside the champion."""
     chosen = resolve(settings, problem)
     db, registry = opened(settings)
-    first = changes.by_key(db, idempotency_key) if idempotency_key else None
-    aliases = registry.aliases(chosen.model)
-    current = first.expected if first else aliases.get("champion")
-    target = version if version is not None else first.target if first else aliases.get("challenger")
-    if target is None:
-        raise ChangeRefused(
-            f"{chosen.model} has no challenger; name a --version, or train one with "
-            f"`artpulse retrain --problem {chosen.name}`."
-        )
+    found = meant(db, registry, chosen, version=version, expected=expected, key=idempotency_key)
+    words = words_of(reason if override else reason or "started by hand", idempotency_key)
+    if found.version is None:
+        raise nobody(db, registry, chosen, "rollout", found.champion, words)
     change = traffic.start(
         db,
         registry,
         chosen.model,
-        target,
+        found.version,
         mode=mode,
         percent=percent,
         plan=Plan(steps=steps, soak_seconds=soak, min_samples=min_samples, promote=promote),
-        expected=current if expected is None else expected,
-        actor=actor(),
-        reason=reason if override else reason or "started by hand",
-        verdict=verdict_of(db, chosen.name, target, current),
+        expected=found.champion,
+        verdict=found.verdict,
         override=override,
-        idempotency_key=idempotency_key,
-        now=datetime.now(UTC),
+        **words,
     )
     return _changed(settings, chosen, change)
 
@@ -133,7 +130,7 @@ def set_percent(
     """Set the share of the secondary; a paused rollout goes on with it."""
     chosen = resolve(settings, problem)
     db, registry = opened(settings)
-    words = _words(reason or "set by hand", idempotency_key)
+    words = words_of(reason or "set by hand", idempotency_key)
     return _changed(
         settings,
         chosen,
@@ -150,7 +147,7 @@ def pause(settings: Settings, *, problem: str, reason: str, idempotency_key: str
     """Keep the share as it is and take no further step."""
     chosen = resolve(settings, problem)
     db, registry = opened(settings)
-    words = _words(reason or "paused by hand", idempotency_key)
+    words = words_of(reason or "paused by hand", idempotency_key)
     return _changed(settings, chosen, traffic.pause(db, registry, chosen.model, **words))
 
 
@@ -163,17 +160,17 @@ def abort(settings: Settings, *, problem: str, reason: str, idempotency_key: str
     """Send everything to the champion again, at once."""
     chosen = resolve(settings, problem)
     db, registry = opened(settings)
-    words = _words(reason, idempotency_key)
+    words = words_of(reason, idempotency_key)
     return _changed(settings, chosen, traffic.abort(db, registry, chosen.model, **words))
-
-
-def _words(reason: str, key: str | None) -> dict[str, Any]:
-    return {"actor": actor(), "reason": reason, "idempotency_key": key, "now": datetime.now(UTC)}
 
 
 def _changed(settings: Settings, problem: Problem, change: Change) -> Reply:
     state = Rollout.from_dict(change.rollout or {})
-    wanted = Wanted(state.primary, state.mode, state.percent, state.secondary) if state.running else Wanted(state.primary)
+    wanted = (
+        Wanted(state.primary, state.mode, state.percent, state.secondary)
+        if state.running
+        else Wanted(state.primary)
+    )
     told = tell(settings, problem.name, wanted)
     text = f"{problem.model}: {_state(state)} (change {change.sequence}; {told.sentence})."
     return Reply({**change.to_dict(), "served": told.sentence, "host": told.to_dict()}, text)

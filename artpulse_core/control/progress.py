@@ -6,7 +6,6 @@ next tick of ``delivery`` would decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +34,7 @@ def progress(db: Database, model: str, *, now: datetime) -> dict[str, Any]:
     time of a further step (None when no clock decides it). Raises ``StoreError``.
     """
     rows = changes.history(db, model)
-    state, last, frozen = lineage.state_of(rows), last_of(rows), lineage.frozen_by(rows)
+    state, last, frozen = lineage.state_of(rows), lineage.state_row(rows), lineage.frozen_by(rows)
     document: dict[str, Any] = {
         "model": model,
         "running": state.running,
@@ -57,7 +56,9 @@ def progress(db: Database, model: str, *, now: datetime) -> dict[str, Any]:
     )
     step = advance(state, Evidence(windows), now)
     answered = windows[-1].secondary.n if windows else 0
-    soaked = parse(state.stages[-1].began) + timedelta(seconds=state.plan.soak_seconds) if state.stages else None
+    soaked = (
+        parse(state.stages[-1].began) + timedelta(seconds=state.plan.soak_seconds) if state.stages else None
+    )
     waits = soaked is not None and soaked > now and step.decision == "hold" and not (state.paused or frozen)
     return {
         **document,
@@ -67,13 +68,6 @@ def progress(db: Database, model: str, *, now: datetime) -> dict[str, Any]:
         "next": _next(state, step, frozen, answered, soaked, now),
         "next_at": soaked.isoformat() if waits and soaked else None,
     }
-
-
-def last_of(rows: Iterable[Change]) -> Change | None:
-    """The newest change that decided what is routed where, or None."""
-    deciding = ("promote", "rollback", "rollout", "adopt")
-    done = [row for row in rows if row.state == "done" and row.action in deciding and row.rollout]
-    return max(done, key=lambda row: row.sequence, default=None)
 
 
 def _next(

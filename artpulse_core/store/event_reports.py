@@ -40,8 +40,9 @@ def export(
     with db.read() as connection:
         paged = connection.execution_options(yield_per=PAGE)
         with paged.execute(query.order_by(events.c.at, events.c.id)) as rows:
-            for row in rows.mappings():
-                yield dict(row)
+            names = [str(name) for name in rows.keys()]  # noqa: SIM118 - plain text, which JSON writers insist on
+            for row in rows:
+                yield dict(zip(names, row, strict=True))
 
 
 def stats(db: Database, problem: str | None = None) -> list[dict[str, Any]]:

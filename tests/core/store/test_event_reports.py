@@ -13,7 +13,9 @@ from tests.core.store.test_events import NOON, line
 
 @pytest.mark.smoke
 def test_an_export_is_every_event_of_a_time_in_order_with_its_truth(db: Database) -> None:
-    events.insert(db, [line(number) for number in (4, 2, 3)] + [line(1, status="error"), line(5, problem="art")])
+    events.insert(
+        db, [line(number) for number in (4, 2, 3)] + [line(1, status="error"), line(5, problem="art")]
+    )
     events.add_label(db, request_id="req3", row=0, label="vibrant", caller="key-1", at=NOON)
     found = list(event_reports.export(db, "art_core5"))
     assert [row["request_id"] for row in found] == ["req1", "req2", "req3", "req4"]
