@@ -40,13 +40,15 @@ def promote(
     verdict: Mapping[str, Any] | None,
     override: bool = False,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
     """Make ``version`` the champion in place of ``expected`` (None: there is no champion yet); ends a rollout.
 
-    The verdict must say ``promote``, or ``pass`` for the approved secondary of a rollout. Raises ``ChangeRefused``
-    when it does not and nobody overrides it with a reason, ``ChangeConflict`` when the champion is another than
-    expected or a change is under way, ``RegistryError``, ``StoreError``.
+    The verdict must say ``promote``, or ``pass`` for the approved secondary of a rollout. ``decided_on`` is the sequence
+    of the state row that was looked at, if somebody looked. Raises ``ChangeRefused`` when the verdict says no and nobody
+    overrides it with a reason, ``ChangeConflict`` when the champion is another than expected, a newer state row counts
+    or a change is under way, ``RegistryError``, ``StoreError``.
     """
     request = Request(
         model, "promote", actor, reason, {"version": version}, expected, version, verdict, idempotency_key
@@ -56,6 +58,7 @@ def promote(
         state = seen.state
         passed = ("promote", "pass") if state.approved and state.secondary == version else ("promote",)
         rules.check_reason(request)
+        rules.expect_row(seen, decided_on)
         rules.check_thawed(seen)
         rules.check_verdict(verdict, override, "promotion", *passed)
         if seen.champion == version:
@@ -244,11 +247,8 @@ def _settle_row(db: Database, registry: Registry, row: Change, now: datetime) ->
 def _complete(db: Database, registry: Registry, row: Change, now: datetime) -> Change:
     if row.action != "freeze":
         rows = [item for item in changes.history(db, row.model) if item.sequence != row.sequence]
-        champion = aliases.align(registry, row.model, [*rows, replace(row, state="done")])
-        if row.action in changes.MAKES_CHAMPION and champion != row.target:
-            raise ChangeConflict(
-                f"The champion of {row.model} became {rules.named(champion)} at the same moment."
-            )
+        champion = row.target if row.action in changes.MAKES_CHAMPION else None
+        aliases.align(registry, row.model, [*rows, replace(row, state="done")], champion)
     return changes.close(db, row, now)
 
 

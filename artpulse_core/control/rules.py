@@ -110,6 +110,15 @@ def expect(seen: Seen, expected: int | None) -> None:
         )
 
 
+def expect_row(seen: Seen, decided_on: int | None) -> None:
+    """Raise ``ChangeConflict`` when the state that something was decided on counts no more; None: nobody looked."""
+    row = lineage.state_row(seen.rows)
+    if decided_on is not None and row is not None and row.sequence != decided_on:
+        raise ChangeConflict(
+            f"Change {row.sequence} by {row.actor} came after change {decided_on}, on which this was decided."
+        )
+
+
 def check_version(seen: Seen, version: int) -> None:
     """The version exists and carries the digest that was recorded when it was registered; else ``ChangeRefused``."""
     info = seen.versions.get(version)

@@ -108,11 +108,13 @@ def set_percent(
     reason: str,
     verdict: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
     """Give the secondary ``percent`` (0 to 100) of the requests from now on; a new stage, and the end of a pause.
 
-    ``verdict`` is what the step was decided by, if it was. Raises as ``start`` does.
+    ``verdict`` is what the step was decided by, if it was, and ``decided_on`` the sequence of the state row that was
+    looked at; a newer one is a ``ChangeConflict``. Raises as ``start`` does.
     """
     asked = {"do": "set", "percent": percent}
     request = Request(
@@ -121,6 +123,7 @@ def set_percent(
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_row(seen, decided_on)
         rules.check_thawed(seen)
         if expected is not None:
             rules.expect(seen, expected)
@@ -167,12 +170,14 @@ def abort(
     verdict: Mapping[str, Any] | None = None,
     failed: bool = False,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
     """Give the whole share back to the primary at once; with ``failed`` the secondary is rejected.
 
     Asks the table only, and is never taken back: with the registry away the row that is returned is still open, counts
-    already, and is closed when the aliases could follow. Raises ``ChangeRefused``, ``ChangeConflict``, ``StoreError``.
+    already, and is closed when the aliases could follow. ``decided_on`` is as for ``set_percent``. Raises
+    ``ChangeRefused``, ``ChangeConflict``, ``StoreError``.
     """
     asked = {"do": "abort", "failed": failed}
     request = Request(
@@ -181,6 +186,7 @@ def abort(
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_row(seen, decided_on)
         state = _running(seen)
         after = lineage.ended(seen.rows, "failed" if failed else "aborted")
         return Decision(state.primary, state.secondary, after.to_dict())
