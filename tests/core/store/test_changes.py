@@ -179,7 +179,8 @@ def test_every_column_is_covered_by_one_of_the_chains() -> None:
         ("DELETE FROM changes WHERE sequence = 4", 4),
         ("UPDATE changes SET sequence = 9 WHERE sequence = 3", 3),
         (
-            "UPDATE changes SET state = 'open', closed_at = NULL, closing = NULL, seal = NULL WHERE sequence = 2",
+            "UPDATE changes SET state = 'open', closed_at = NULL, closing = NULL, seal = NULL, outcome = NULL "
+            "WHERE sequence = 2",
             3,
         ),
         ("UPDATE changes SET closing = 9 WHERE sequence = 4", 4),
