@@ -55,41 +55,32 @@ def progress(db: Database, model: str, *, now: datetime) -> dict[str, Any]:
         db, model, (state.primary, state.secondary), state.stages, budget_ms=state.plan.budget_ms, now=now
     )
     step = advance(state, Evidence(windows), now)
-    answered = windows[-1].secondary.n if windows else 0
-    soaked = (
-        parse(state.stages[-1].began) + timedelta(seconds=state.plan.soak_seconds) if state.stages else None
-    )
-    waits = soaked is not None and soaked > now and step.decision == "hold" and not (state.paused or frozen)
+    ends = parse(state.stages[-1].began) + timedelta(seconds=state.plan.soak_seconds) if state.stages else now
+    soaked = ends if ends > now and step.decision == "hold" and not (state.paused or frozen) else None
     return {
         **document,
         "windows": [asdict(window) for window in windows],
         "decision": step.decision,
         "verdict": dict(step.verdict),
-        "next": _next(state, step, frozen, answered, soaked, now),
-        "next_at": soaked.isoformat() if waits and soaked else None,
+        "next": _next(state, step, frozen, soaked),
+        "next_at": soaked.isoformat() if soaked else None,
     }
 
 
-def _next(
-    state: Rollout, step: Step, frozen: Change | None, answered: int, soaked: datetime | None, now: datetime
-) -> str:
-    summary = str(step.verdict.get("summary", "")).strip()
+def _next(state: Rollout, step: Step, frozen: Change | None, soaked: datetime | None) -> str:
+    summary = str(step.verdict["summary"])
     if step.decision == "abort":
-        return f"The next tick stops it and sends everything to version {state.primary}. {summary}".strip()
+        return f"The next tick stops it and sends everything to version {state.primary}. {summary}"
     if frozen is not None:
-        return f"Held: frozen by {frozen.actor} on {frozen.opened_at[:16]} ({frozen.reason})."
+        return f"Held: frozen by {frozen.actor} since {frozen.opened_at[:19]}Z: {frozen.reason}"
     if state.paused:
-        return f"Paused at {state.percent:g} %: it goes on with `artpulse rollout set` or ends with `abort`."
+        return f"Paused at {state.percent:g} %: it goes on with `artpulse rollout set`, or ends with `abort`."
     if step.decision == "advance":
-        return f"The next tick raises the share from {state.percent:g} to {step.percent:g} %."
-    if step.decision == "finish":
-        if state.plan.promote and state.approved:
-            return f"The next tick promotes version {state.secondary}."
-        why = "" if state.approved else "; the gate has not agreed to it, so that needs --override"
-        return f"It passed every step and waits for a person: `artpulse promote` makes it champion{why}."
-    needs = []
-    if soaked is not None and soaked > now:
-        needs.append(f"not before {soaked.isoformat(timespec='seconds')}")
-    if answered < state.plan.min_samples:
-        needs.append(f"{state.plan.min_samples - answered} more answers of the secondary are needed")
-    return " ".join(part for part in (f"Held: {'; '.join(needs)}." if needs else "Held.", summary) if part)
+        return f"The next tick raises the share from {state.percent:g} to {step.percent:g} %. {summary}"
+    if step.decision == "hold":
+        wait = f" No further step before {soaked.isoformat(timespec='seconds')}." if soaked else ""
+        return f"Held.{wait} {summary}"
+    if state.plan.promote and state.approved:
+        return f"The next tick promotes version {state.secondary}. {summary}"
+    why = "" if state.approved else "; the gate has not agreed to it, so that needs --override"
+    return f"It passed every step and waits for a person: `artpulse promote` makes it champion{why}."
