@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from artpulse_core.control import lineage, promotion, traffic
-from artpulse_core.control.advance import Step, advance
+from artpulse_core.control.advance import Decision, Step, advance
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Evidence, Rollout
 from artpulse_core.control.rules import named
@@ -24,7 +24,6 @@ from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
 May = Literal["step", "abort"]
-Decision = Literal["hold", "advance", "finish", "abort"]
 
 
 @dataclass(frozen=True)

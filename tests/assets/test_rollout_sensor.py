@@ -86,7 +86,7 @@ def test_a_tick_steps_the_rollout_and_shows_its_verdict_at_the_champion(
 
 def test_a_tick_stops_a_secondary_that_fails(rolling: Rolling, instance: dg.DagsterInstance) -> None:
     rolling.start()
-    rolling.asks(failing=1500)
+    rolling.asks(failing=300)
     assert "Version 3 was stopped" in look(instance).skip_message
     assert rolling.house.aliases["champion"] == 2
     (shown,) = observed(instance)

@@ -32,7 +32,7 @@ class Rolling:
             self.house.db, self.house.registry, MODEL, 3, mode=mode, plan=plan, verdict=verdict, **fields
         )
 
-    def asks(self, primary: int = 2000, secondary: int = 2000, *, failing: int = 0, slow: int = 0) -> None:
+    def asks(self, primary: int = 500, secondary: int = 500, *, failing: int = 0, slow: int = 0) -> None:
         """Requests of the next two minutes; of the secondary's, some fail or are slow."""
         many = max(primary, secondary, 1)
         rows = [
