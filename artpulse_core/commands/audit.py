@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -37,11 +39,17 @@ def tail(settings: Settings, *, problem: str | None, count: int) -> Reply:
     model = resolve(settings, problem).model if problem else None
     rows = [row.to_dict() for row in changes.history(database(settings), model, count)][::-1]
     short = [
-        {**row, "opened_at": row["opened_at"][:19], "outcome": row["outcome"] or None, "from": row["expected"], "to": row["target"]}
+        {
+            **row,
+            "opened_at": row["opened_at"][:19],
+            "what": _what(row["action"], row["rollout"] or {}),
+            "from": row["expected"],
+            "to": row["target"],
+        }
         for row in rows
-    ]  # fmt: skip
+    ]
     columns = (
-        "sequence", "opened_at", "model", "action", "from", "to", "state", "actor", "reason", "outcome",
+        "sequence", "opened_at", "model", "what", "from", "to", "state", "actor", "reason", "outcome",
     )  # fmt: skip
     return Reply({"changes": rows}, table(short, columns) if rows else "Nothing was changed yet.")
 
@@ -95,3 +103,17 @@ def export(
         return Reply(document, f"{written} changes in {output}")
     text = b"".join(exporting.lines(rows, form, COLUMNS)).decode().removesuffix("\n")
     return Reply({"changes": rows, "head": str(changes.head(db))}, text)
+
+
+def _what(action: str, document: Mapping[str, Any]) -> str:
+    """The action in the words of the command that makes it."""
+    if action == "freeze" and document.get("frozen") is False:
+        return "lift"
+    do = (document.get("asked") or {}).get("do")
+    if action != "rollout" or not do:
+        return action
+    ended = document.get("outcome")
+    if ended:
+        return f"rollout {ended}"
+    percent = document.get("percent")
+    return f"rollout {do}" if percent is None else f"rollout {do} at {percent:g} %"

@@ -21,7 +21,7 @@ from artpulse_core.control.registry import Registry, VersionInfo
 from artpulse_core.data import problems
 from artpulse_core.errors import BundleError, ChangeRefused, RegistryError
 from artpulse_core.settings import Settings
-from artpulse_core.store import reports
+from artpulse_core.store import changes, reports
 
 
 @click.group()
@@ -77,7 +77,19 @@ def _told(document: Mapping[str, Any]) -> str:
         table(versions, ("version", "aliases", "algorithm", "rejected", "digest")),
     ]
     if document["unaudited"]:
-        parts.append("The champion alias was moved by hand: the change table knows of another version.")
+        parts.append(
+            "The champion alias was moved by hand: the change table knows of another version. "
+            "Take it over with `artpulse models adopt`."
+        )
+    if document["frozen"]:
+        frozen = document["frozen"]
+        parts.append(f"Frozen by {frozen['actor']} since {frozen['opened_at'][:19]}Z: {frozen['reason']}")
+    rollout = document["rollout"]
+    if rollout["secondary"] is not None:
+        parts.append(
+            f"Rollout: version {rollout['secondary']} beside version {rollout['primary']}, {rollout['mode']} at "
+            f"{rollout['percent']:g} %; see `artpulse rollout status`."
+        )
     for gate in document["gate"]:
         verdict = gate["verdict"]
         against = f"against version {gate['champion']}" if gate["champion"] else "as a first champion"
@@ -144,13 +156,18 @@ def diff(settings: Settings, *, problem: str, a: str, b: str) -> Reply:
     from artpulse_core.model import bundle
 
     chosen = resolve(settings, problem)
-    registry = Registry(settings)
+    database, registry = opened(settings)
     infos = [_named(registry, chosen.model, word) for word in (a, b)]
     with tempfile.TemporaryDirectory() as scratch:
-        bundles = [
-            bundle.load(registry.download(chosen.model, info.version, Path(scratch) / side), info.digest)
-            for side, info in zip("ab", infos, strict=True)
-        ]
+        bundles = []
+        for side, info in zip("ab", infos, strict=True):
+            row = changes.registration(database, chosen.model, info.version)
+            recorded = row.rollout["digest"] if row is not None and row.rollout is not None else info.digest
+            try:
+                folder = registry.download(chosen.model, info.version, Path(scratch) / side)
+                bundles.append(bundle.load(folder, recorded))
+            except BundleError as error:
+                raise BundleError(f"Version {info.version} of {chosen.model}: {error.message}") from None
         document = {
             "model": chosen.model,
             **{
@@ -185,6 +202,7 @@ def _compared(document: Mapping[str, Any]) -> str:
         table(other, ("name", "a", "b")) if other else "Every fact is the same.",
         f"the same: {', '.join(same)}" if same and other else "",
         f"\nContract {'the same' if contract['same'] else 'differs: they cannot share a rollout'}",
+        "labels in another order" if contract["labels_moved"] else "",
         f"labels only in a: {', '.join(contract['labels_gone'])}" if contract["labels_gone"] else "",
         f"labels only in b: {', '.join(contract['labels_new'])}" if contract["labels_new"] else "",
         table(contract["fields"], ("field", "what", "a", "b")) if contract["fields"] else "",

@@ -65,7 +65,17 @@ def tell(settings: Settings, problem: str, wanted: Wanted, *, deadline: float = 
     """Tell the agent, then wait until every worker of this host serves ``wanted`` for ``problem``.
 
     Ends sooner when the agent publishes something else, as when it refuses the bundle. ``deadline`` is in seconds.
+    Raises nothing: the change is made, and not knowing who follows it is no failure of it.
     """
+    try:
+        return _tell(settings, problem, wanted, deadline)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return Told(False, 0, 0, f"whether this host follows is not known: {error}")
+    except KeyboardInterrupt:
+        return Told(True, 0, 0, "its workers were not waited for; see `artpulse status`")
+
+
+def _tell(settings: Settings, problem: str, wanted: Wanted, deadline: float) -> Told:
     until = time.monotonic() + deadline
     try:
         polled = bool(control.call(settings.socket, "notify", deadline=deadline).get("polled"))

@@ -68,6 +68,7 @@ def _contract(a: Bundle, b: Bundle) -> dict[str, Any]:
     return {
         "same": digests[0] == digests[1],
         "labels": [list(item) for item in labels],
+        "labels_moved": labels[0] != labels[1] and set(labels[0]) == set(labels[1]),
         "labels_gone": [label for label in labels[0] if label not in labels[1]],
         "labels_new": [label for label in labels[1] if label not in labels[0]],
         "fields": _fields(one, other),

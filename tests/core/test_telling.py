@@ -146,3 +146,17 @@ def test_the_share_and_the_secondary_count_too(settings: Settings, workers: Call
         assert tell(settings, "art", wanted, deadline=0.2).following == 0
     assert not wanted.in_report(None)
     assert not wanted.in_release(None)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("broken report"), PermissionError(13, "Permission denied"), KeyboardInterrupt()]
+)
+def test_a_change_is_made_though_nobody_knows_who_follows_it(
+    settings: Settings, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_run: Path) -> list[WorkerStatus]:
+        raise error
+
+    monkeypatch.setattr(releases, "read_workers", broken)
+    told = tell(settings, "art", Wanted(2))
+    assert (told.following, str(error) in told.sentence) == (0, True)

@@ -52,6 +52,22 @@ def test_a_refused_change_is_shown_with_what_was_said(home: House) -> None:
     assert "needs the gate's verdict" in row
 
 
+def test_each_change_is_shown_by_the_word_that_makes_it(home: House) -> None:
+    words = ("--override", "--reason", "x")
+    for command in (
+        ("rollout", "start", "art_core5", *words), ("rollout", "set", "art_core5", "--percent", "7.5"),
+        ("rollout", "pause", "art_core5"), ("rollout", "abort", "art_core5", "--reason", "x"),
+        ("models", "freeze", "art_core5", "--reason", "x"), ("models", "lift", "art_core5", "--reason", "x"),
+    ):  # fmt: skip
+        done = CliRunner().invoke(main, list(command))
+        assert done.exit_code == 0, done.output
+    shown = [
+        line.split(MODEL)[1].split("2 ")[0].strip()
+        for line in asked("tail", "-n", "6").stdout.splitlines()[1:]
+    ]
+    assert shown == ["rollout start at 1 %", "rollout set at 7.5 %", "rollout pause at 7.5 %", "rollout aborted", "freeze", "lift"]  # fmt: skip
+
+
 @pytest.mark.smoke
 def test_a_whole_table_gives_its_head_which_is_accepted_later(home: House) -> None:
     first = document("verify")

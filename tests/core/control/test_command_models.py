@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from artpulse_core.cli import main
 from artpulse_core.control import difference, promotion
+from artpulse_core.control.registry import Registry
 from artpulse_core.model import bundle
 from artpulse_core.store import changes, reports
-from tests.bundles import make_bundle
+from tests.bundles import LABELS, make_bundle
 from tests.core.control.conftest import MODEL, NOW, House
 
 NO = {"decision": "reject", "rules": [{"name": "macro_f1", "passed": False}], "summary": "worse"}
@@ -62,6 +64,46 @@ def test_a_version_or_alias_that_is_not_there_is_one_sentence(home: House, word:
     done = asked("models", "diff", "art_core5", "champion", word)
     assert (done.exit_code, done.stdout) == (69, "")
     assert done.stderr == f"artpulse: {MODEL} has no version or alias '{word}'.\n"
+
+
+def test_a_bundle_that_was_altered_is_not_compared_but_named(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Registry.download
+
+    def altered(self: Registry, model: str, version: int, dest: Path) -> Path:
+        folder = real(self, model, version, dest)
+        if version == 3:
+            (folder / "MODEL_CARD.md").write_bytes(b"another")
+        return folder
+
+    monkeypatch.setattr(Registry, "download", altered)
+    done = asked("models", "diff", "art_core5")
+    assert (done.exit_code, done.stdout) == (65, "")
+    assert done.stderr.startswith(f"artpulse: Version 3 of {MODEL}: MODEL_CARD.md does not have the digest")
+
+
+def test_labels_in_another_order_are_another_contract(home: House) -> None:
+    make_bundle(home.folder / "a")
+    make_bundle(home.folder / "b", labels=LABELS[::-1])
+    found = difference.differences(bundle.load(home.folder / "a"), bundle.load(home.folder / "b"))["contract"]
+    assert (found["same"], found["labels_moved"], found["labels_gone"], found["labels_new"]) == (
+        False,
+        True,
+        [],
+        [],
+    )
+
+
+def test_show_tells_of_a_freeze_a_rollout_and_an_alias_moved_by_hand(home: House) -> None:
+    judged(home, YES)
+    assert asked("rollout", "start", "art_core5").exit_code == 0
+    assert asked("models", "freeze", "art_core5", "--reason", "the fair is on").exit_code == 0
+    home.registry.set_alias(MODEL, "champion", 1)
+    text = asked("models", "show", "art_core5").stdout
+    assert "Rollout: version 3 beside version 2, canary at 1 %" in text
+    assert "the fair is on" in text
+    assert "Take it over with `artpulse models adopt`" in text
 
 
 def test_another_contract_is_told_label_by_label(home: House) -> None:
