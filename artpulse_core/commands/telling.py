@@ -113,9 +113,9 @@ def _held(settings: Settings, problem: str, wanted: Wanted) -> str | None:
     except AgentUnavailable:
         status = {}
     failures = [
-        str(failure["message"])
-        for name, failure in status.get("failures", {}).items()
-        if name.partition(":")[0] == problem and isinstance(failure, Mapping) and "message" in failure
+        str(found["message"])
+        for kind in ("failures", "secondary_failures")
+        if isinstance(found := status.get(kind, {}).get(problem), Mapping)
     ]
     away = (status.get("registry") or {}).get("message")
     now = f"version {served.primary.version} ({served.mode})" if served else "nothing"

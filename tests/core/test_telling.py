@@ -53,9 +53,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @contextlib.contextmanager
-def agent(
-    settings: Settings, *, publishes: ProblemRelease, failures: Mapping[str, Any] | None = None
-) -> Iterator[None]:
+def agent(settings: Settings, *, publishes: ProblemRelease, **failures: Mapping[str, Any]) -> Iterator[None]:
     """An agent that publishes this when it is told."""
 
     def notify(_request: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def agent(
         return {"polled": True}
 
     def status(_request: Mapping[str, Any]) -> dict[str, Any]:
-        return {"status": {"failures": failures or {}, "registry": {"message": None}}}
+        return {"status": {**failures, "registry": {"message": None}}}
 
     ear = ControlSocket(settings.socket, {"notify": notify, "status": status})
     try:
@@ -127,6 +125,15 @@ def test_what_the_agent_refuses_is_told_at_once_with_its_reason(
         "this host does not serve it: version 1 (single) is what its agent publishes; "
         "its answers are not the golden ones"
     )
+
+
+def test_a_secondary_that_is_refused_is_told_with_its_reason(
+    settings: Settings, workers: Callable[..., None]
+) -> None:
+    workers([OLD])
+    with agent(settings, publishes=served(1), secondary_failures={"art": {"message": "another contract"}}):
+        told = tell(settings, "art", Wanted(1, "canary", 5, 2), deadline=600)
+    assert told.sentence.endswith("version 1 (single) is what its agent publishes; another contract")
 
 
 def test_an_agent_without_workers_has_been_told(settings: Settings, workers: Callable[..., None]) -> None:
