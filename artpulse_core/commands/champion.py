@@ -13,6 +13,7 @@ import click
 
 from artpulse_core.commands.answer import Reply, actor, answering
 from artpulse_core.commands.finding import meant, opened, resolve
+from artpulse_core.commands.options import Key, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import promotion
 from artpulse_core.control.registry import Registry
@@ -23,13 +24,17 @@ from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
-reason_option = click.option("--reason", required=True, help="Why; it stays in the change table.")
+reason_option = click.option(
+    "--reason", type=Words(), required=True, help="Why; it stays in the change table."
+)
 expected_option = click.option(
     "--expected",
     type=int,
     help="The champion you have seen; another one is a conflict. Default: the current.",
 )
-key_option = click.option("--idempotency-key", help="Repeating the same key gives the first answer.")
+key_option = click.option(
+    "--idempotency-key", type=Key(), help="Repeating the same key gives the first answer."
+)
 
 
 @click.command()
@@ -38,7 +43,7 @@ key_option = click.option("--idempotency-key", help="Repeating the same key give
     "--version", type=int, help="Default: the challenger, or without any champion the newest version."
 )
 @expected_option
-@click.option("--reason", default="", help="Why; needed with --override.")
+@click.option("--reason", type=Words(), default="", help="Why; needed with --override.")
 @click.option("--override", is_flag=True, help="Promote although the gate does not say promote.")
 @key_option
 @answering

@@ -1,4 +1,4 @@
-"""What a person may type for a time, a span of time or a list of percents.
+"""What a person may type for a time, a span of time, a list of percents, a reason or a key.
 
 Belongs here: reading such words; a word that cannot be read is a wrong use of the command line (exit code 2).
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+LONGEST_KEY = 200  # of its column
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -65,3 +66,24 @@ class Percents(click.ParamType[tuple[float, ...]]):
         if not all(re.fullmatch(r"\d{1,3}(?:\.\d{1,6})?", part) for part in parts):
             self.fail(f"{value!r} are no percents: 1,5,25,50,100", param, ctx)
         return tuple(map(float, parts))
+
+
+class Words(click.ParamType[str]):
+    """Text that a database can hold: what of an argument is no UTF-8 becomes question marks."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text."""
+        return str(value).encode("utf-8", "replace").decode()
+
+
+class Key(Words):
+    """An idempotency key: 1 to 200 characters. An empty one would give everybody who forgot theirs one old answer."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The key."""
+        text = super().convert(value, param, ctx)
+        if not text.strip() or len(text) > LONGEST_KEY:
+            self.fail(f"a key has 1 to {LONGEST_KEY} characters", param, ctx)
+        return text

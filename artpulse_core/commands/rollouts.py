@@ -14,7 +14,7 @@ import click
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.commands.champion import expected_option, key_option, nobody, reason_option, words_of
 from artpulse_core.commands.finding import database, meant, opened, resolve
-from artpulse_core.commands.options import Percents, Span
+from artpulse_core.commands.options import Percents, Span, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import progress, traffic
 from artpulse_core.control.rollout import Plan, Rollout
@@ -23,7 +23,7 @@ from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
 
 DEFAULT = Plan()
-why_option = click.option("--reason", default="", help="Why; it stays in the change table.")
+why_option = click.option("--reason", type=Words(), default="", help="Why; it stays in the change table.")
 
 
 @click.group()
@@ -37,7 +37,8 @@ def rollout() -> None:
 def status(settings: Settings, *, problem: str) -> Reply:
     """Show the state, what was seen of both slots in each step, the verdict, and what happens next and when."""
     chosen = resolve(settings, problem)
-    document = progress.progress(database(settings), chosen.model, now=datetime.now(UTC))
+    found = progress.progress(database(settings), chosen.model, now=datetime.now(UTC))
+    document = {"problem": chosen.name, **found}
     return Reply(document, _told(document))
 
 
@@ -196,6 +197,10 @@ def _told(document: dict[str, Any]) -> str:
         parts.append(
             f"steps {', '.join(f'{step:g}' for step in plan.steps)} %, {ends}; each at least {plan.soak_seconds:g} s "
             f"and {plan.min_samples} answers; the gate has {'' if state.approved else 'not '}agreed"
+        )
+        parts.append(
+            f"steps are taken by the sensor rollout_{document['problem']} in Dagster, or by hand with "
+            "`artpulse rollout set`; the agents only stop it"
         )
         parts.append("")
         parts.append(

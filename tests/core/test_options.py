@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 import pytest
 
-from artpulse_core.commands.options import Moment, Percents, Span
+from artpulse_core.commands.options import Key, Moment, Percents, Span, Words
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,14 @@ def test_percents_are_numbers_in_the_order_given(text: str, percents: tuple[floa
 def test_what_are_no_percents_is_a_wrong_use(text: str) -> None:
     with pytest.raises(click.UsageError, match="no percents"):
         Percents().convert(text, None, None)
+
+
+def test_what_is_no_utf_8_becomes_text_a_database_can_hold() -> None:
+    assert Words().convert("caf\u00e9 \udcff", None, None) == "café ?"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "k" * 201])
+def test_a_key_that_was_forgotten_or_is_too_long_is_a_wrong_use(text: str) -> None:
+    assert Key().convert("k" * 200, None, None) == "k" * 200
+    with pytest.raises(click.UsageError, match="1 to 200 characters"):
+        Key().convert(text, None, None)

@@ -200,3 +200,9 @@ def test_the_champion_that_was_seen_is_expected(home: House) -> None:
     done = asked("promote", "art_core5", "--expected", "1")
     assert (done.exit_code, home.aliases["champion"]) == (75, 2), done.output
     assert promotion.recover(home.db, home.registry, datetime.now(UTC)) == []
+
+
+def test_a_reason_that_is_no_utf_8_is_kept_as_far_as_it_is(home: House) -> None:
+    judged(home, YES)
+    done = asked("promote", "art_core5", "--reason", "caf\udce9")
+    assert (done.exit_code, changes.history(home.db)[0].reason) == (0, "caf?"), done.output
