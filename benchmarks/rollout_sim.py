@@ -34,22 +34,10 @@ MOST_REQUESTS = 600
 NEAR = 1.75  # times the least number of requests any test of this level can need
 
 
-class Table:
-    """Rows with their verdicts."""
-
-    def __init__(self) -> None:
-        self.claims: list[bool] = []
-
-    def add(self, what: str, seen: str, held: bool | None) -> None:
-        """Print a row; ``held`` None claims nothing."""
-        if held is not None:
-            self.claims.append(held)
-        print(f"{what:49s} {seen:75s} {'' if held is None else 'held' if held else 'NOT HELD'}", flush=True)
-
-    def close(self) -> int:
-        """Print the count and return the exit code."""
-        print(f"\n{sum(self.claims)} of {len(self.claims)} held")
-        return 0 if all(self.claims) else 1
+def row(claims: list[bool], what: str, seen: str, held: bool | None) -> None:
+    """Print a row and keep its claim; ``held`` None claims nothing."""
+    claims += [] if held is None else [held]
+    print(f"{what:43s} {seen:85s} {'' if held is None else 'held' if held else 'NOT HELD'}", flush=True)
 
 
 def grow(
@@ -126,7 +114,7 @@ def least(share: float, p1: float, p2: float, alpha: float = PLAN.alpha) -> floa
     return float(np.log(1 / alpha) / (share * told[1] + (1 - share) * told[0]))
 
 
-def equal(table: Table, runs: int, name: str, base: float, share: float, seed: int) -> None:
+def equal(claims: list[bool], runs: int, name: str, base: float, share: float, seed: int) -> None:
     """A secondary like the primary: shown worse or better, ever, at looks after every 1, 10 and 100 answers."""
     rng, wrong = np.random.default_rng(seed), np.zeros(6)
     for counts in grow(rng, runs, 10_000 if share < 0.05 else 5_000, 1, share, base, base):
@@ -137,10 +125,12 @@ def equal(table: Table, runs: int, name: str, base: float, share: float, seed: i
     r = wrong / runs
     seen = "  ".join(f"every {n}: {r[2 * i]:.1%} {r[2 * i + 1]:.1%}" for i, n in enumerate((1, 10, 100)))
     what = f"{name} {base:.1%}, share {share:.0%}"
-    table.add(what, f"worse, better {seen}", bool(r[0] + r[1] <= MOST_WRONG))
+    row(claims, what, f"worse, better {seen}", bool(r[0] + r[1] <= MOST_WRONG))
 
 
-def worse(table: Table, runs: int, name: str, base: float, more: float, share: float, seed: int) -> None:
+def worse(
+    claims: list[bool], runs: int, name: str, base: float, more: float, share: float, seed: int
+) -> None:
     """A secondary with ``more`` hits: requests until it is stopped, and how often it passed before."""
     rng, every = np.random.default_rng(seed), 1 if share > 0.05 else 10
     total, own, passed, exact = [], [], 0, True
@@ -165,7 +155,7 @@ def worse(table: Table, runs: int, name: str, base: float, more: float, share: f
     )
     soon = requests <= max(MOST_REQUESTS, NEAR * need)
     what = f"{name} {base:.1%} and {more:+.0%}, share {share:.0%}"
-    table.add(what, seen, bool(exact and soon and passed / runs <= MOST_WRONG))
+    row(claims, what, seen, bool(exact and soon and passed / runs <= MOST_WRONG))
 
 
 def shorter(value: float) -> str:
@@ -173,7 +163,7 @@ def shorter(value: float) -> str:
     return "no" if value >= NEVER else f"{value:.0f}"
 
 
-def mix(table: Table, runs: int, moved: float, share: float, seed: int, every: int = 10) -> None:
+def mix(claims: list[bool], runs: int, moved: float, share: float, seed: int, every: int = 10) -> None:
     """Five labels of which the secondary moves ``moved`` of the answers to the first."""
     rng, looks = np.random.default_rng(seed), 1000 if share < 0.05 else 300
     p1 = np.array([0.1, 0.15, 0.2, 0.25, 0.3])
@@ -196,9 +186,9 @@ def mix(table: Table, runs: int, moved: float, share: float, seed: int, every: i
     if moved:
         requests = (middle + 1) * every if middle < NEVER else float(NEVER)
         seen = f"median {shorter(requests)} requests, {shorter(requests * share)} its own"
-        table.add(f"labels {moved:.0%} moved, share {share:.0%}", seen, rate >= 1 - MOST_WRONG)
+        row(claims, f"labels {moved:.0%} moved, share {share:.0%}", seen, rate >= 1 - MOST_WRONG)
     else:
-        table.add(f"labels equal, share {share:.0%}", f"shown to differ {rate:.1%}", rate <= MOST_WRONG)
+        row(claims, f"labels equal, share {share:.0%}", f"shown to differ {rate:.1%}", rate <= MOST_WRONG)
 
 
 def walk(rng: np.random.Generator, more: float, slower: float, since: int) -> tuple[str, float, int, int]:
@@ -232,7 +222,7 @@ def add(rng: np.random.Generator, counts: Counts, n: int, p: float, s: float) ->
 
 
 def plans(
-    table: Table, runs: int, what: str, seed: int, *, more: float = 0, slower: float = 0, since: int = 0
+    claims: list[bool], runs: int, what: str, seed: int, *, more: float = 0, slower: float = 0, since: int = 0
 ) -> None:
     """Whole rollouts by the default plan, with a base rate that changes from stage to stage."""
     rng = np.random.default_rng(seed)
@@ -243,10 +233,10 @@ def plans(
     seen = f"stopped {share['abort']:.1%}, over 25 % ever {high:.1%}, finished {share['finish']:.1%}; "
     seen += f"median {requests:.0f} requests, {own:.0f} its own"
     good = share["abort"] <= MOST_WRONG and share["finish"] >= 0.95
-    table.add(what, seen, good if more == slower == 0 else high <= MOST_WRONG and share["abort"] >= 0.95)
+    row(claims, what, seen, good if more == slower == 0 else high <= MOST_WRONG and share["abort"] >= 0.95)
 
 
-def sticky(table: Table, runs: int, share: float, seed: int, *, sick: float) -> None:
+def sticky(claims: list[bool], runs: int, share: float, seed: int, *, sick: float) -> None:
     """Keys that ask by Zipf's law (exponent 1.1), each with one slot for ever; ``sick`` keys fail in either slot."""
     rng, keys, looks = np.random.default_rng(seed), 2_000, 5_000
     weight = 1.0 / np.arange(1, keys + 1) ** 1.1
@@ -260,7 +250,7 @@ def sticky(table: Table, runs: int, share: float, seed: int, *, sick: float) -> 
         wrong += int((stopped("errors", counts) < NEVER).sum())
     what = f"{'2 % of keys fail half the time' if sick else 'errors 1.0%'}, share {share:.0%}"
     rate = wrong / runs
-    table.add(what, f"stopped {rate:.1%}", None if sick else rate <= MOST_WRONG)
+    row(claims, what, f"stopped {rate:.1%}", None if sick else rate <= MOST_WRONG)
 
 
 def main() -> int:
@@ -268,39 +258,40 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=500)
     runs = parser.parse_args().runs
-    table = Table()
+    claims: list[bool] = []
     print(f"{runs} runs a row, seeds 100 to 803, alpha {PLAN.alpha:g} for a whole rollout")
     bases = (0.001, 0.01, 0.05)
     print(
         f"\nAn equal secondary, looked at for 5,000 answers (10,000 at 1 %): at most {MOST_WRONG:.0%} in all"
     )
     for i, (base, share) in enumerate((base, share) for base in bases for share in SHARES):
-        equal(table, runs, "errors", base, share, 100 + i)
+        equal(claims, runs, "errors", base, share, 100 + i)
     for i, (base, share) in enumerate(((0.02, 0.1), (0.02, 0.5), (0.2, 0.1), (0.2, 0.5))):
-        equal(table, runs, "slow", base, share, 200 + i)
+        equal(claims, runs, "slow", base, share, 200 + i)
     for i, share in enumerate((0.01, 0.1, 0.5)):
-        mix(table, runs, 0.0, share, 300 + i)
+        mix(claims, runs, 0.0, share, 300 + i)
     print(
         f"\nA worse one: stopped after {MOST_REQUESTS} requests, or {NEAR:g} times the least any test needs"
     )
     for i, (base, share) in enumerate((base, share) for base in bases for share in SHARES):
-        worse(table, runs, "errors", base, 0.04, share, 400 + i)
+        worse(claims, runs, "errors", base, 0.04, share, 400 + i)
     for i, share in enumerate((0.1, 0.5)):
-        worse(table, runs, "slow", 0.05, 0.25, share, 500 + i)
-    worse(table, runs, "errors", 0.01, 0.9, 0.01, 510)
+        worse(claims, runs, "slow", 0.05, 0.25, share, 500 + i)
+    worse(claims, runs, "errors", 0.01, 0.9, 0.01, 510)
     for i, share in enumerate((0.01, 0.1, 0.5)):
-        mix(table, runs, 0.3, share, 600 + i)
+        mix(claims, runs, 0.3, share, 600 + i)
     print(
         "\nThe default plan, base rate 1, 4, 0.5, 2 and 1 % in its stages: a worse one never gets over 25 %"
     )
-    plans(table, runs, "equal", 700)
-    plans(table, runs, "errors +4 points", 701, more=0.04)
-    plans(table, runs, "slow +25 points", 702, slower=0.25)
-    plans(table, runs, "errors +6 points, only from 25 % on", 703, more=0.06, since=2)
+    plans(claims, runs, "equal", 700)
+    plans(claims, runs, "errors +4 points", 701, more=0.04)
+    plans(claims, runs, "slow +25 points", 702, slower=0.25)
+    plans(claims, runs, "errors +6 points, only from 25 % on", 703, more=0.06, since=2)
     print("\nSticky keys of very different traffic, equal secondary (the last two are told, not claimed)")
     for i, (share, sick) in enumerate(((0.1, 0.0), (0.5, 0.0), (0.1, 0.02), (0.5, 0.02))):
-        sticky(table, runs, share, 800 + i, sick=sick)
-    return table.close()
+        sticky(claims, runs, share, 800 + i, sick=sick)
+    print(f"\n{sum(claims)} of {len(claims)} held")
+    return 0 if all(claims) else 1
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from artpulse_core.control.rollout import Counts, Plan, Window
 from artpulse_core.gates.rules import RuleResult
 from artpulse_core.gates.sequential import Floats, log_e_mix, log_e_rate, lower_rate, upper_rate
 
-SPENT = {"errors": 0.6, "slow": 0.2, "labels": 0.1, "fewer_errors": 0.1}
-FIRST = 0.75
+SPENT = {"errors": 0.7, "slow": 0.15, "labels": 0.1, "fewer_errors": 0.05}
+FIRST = 0.85
 _WORDS = {"errors": "failed", "slow": "were slow"}
 _MOST = 1e7
 
