@@ -36,7 +36,7 @@ def start(
     mode: str,
     percent: float | None = None,
     plan: Plan = DEFAULT_PLAN,
-    active: Literal["blue", "green"] = "blue",
+    active: str = "blue",
     expected: int | None,
     actor: str,
     reason: str,
@@ -48,7 +48,8 @@ def start(
     """Put ``version`` beside the champion ``expected`` as the secondary; ``percent`` defaults to the plan's first step.
 
     ``active`` is the colour the champion gets where there are no colours yet. A verdict of ``promote``, or an override
-    with a reason, also approves the promotion at the end; ``inconclusive`` may start only. Raises ``ChangeRefused``, ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
+    with a reason, also approves the promotion at the end; ``inconclusive`` may start only. Raises ``ChangeRefused``,
+    ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
     """
     document = Rollout(plan=plan).to_dict()["plan"]
     asked = {"do": "start", "version": version, "mode": mode, "percent": percent, "plan": document}
@@ -57,6 +58,8 @@ def start(
     def decide(seen: Seen) -> Decision:
         if mode not in MODES:
             raise ChangeRefused(f"A rollout is one of {', '.join(MODES)}, not {mode!r}.")
+        if active not in COLOURS:
+            raise ChangeRefused(f"A colour is one of {', '.join(COLOURS)}, not {active!r}.")
         check_plan(plan)
         share = _share(mode, (0.0 if mode == "shadow" else plan.steps[0]) if percent is None else percent)
         rules.check_reason(request)
