@@ -36,7 +36,7 @@ def start(
     mode: str,
     percent: float | None = None,
     plan: Plan = DEFAULT_PLAN,
-    active: str = COLOURS[0],
+    active: str = "blue",
     expected: int | None,
     actor: str,
     reason: str,
@@ -59,7 +59,7 @@ def start(
         if mode not in MODES:
             raise ChangeRefused(f"A rollout is one of {', '.join(MODES)}, not {mode!r}.")
         if active not in COLOURS:
-            raise ChangeRefused(f"A colour is blue or green, not {active!r}.")
+            raise ChangeRefused(f"A colour is one of {', '.join(COLOURS)}, not {active!r}.")
         check_plan(plan)
         share = _share(mode, (0.0 if mode == "shadow" else plan.steps[0]) if percent is None else percent)
         rules.check_reason(request)

@@ -16,6 +16,7 @@ from artpulse_core import settings as settings_module
 from artpulse_core.control import lineage, promotion, registration, traffic
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Rollout
+from artpulse_core.errors import RegistryError
 from artpulse_core.settings import Settings
 from artpulse_core.store import changes
 from artpulse_core.store.database import Database
@@ -48,6 +49,13 @@ class Breaking(Registry):
             raise error("broken by the test")
 
         setattr(self, method, call)
+
+
+class Away(Registry):
+    """A registry that does not answer."""
+
+    def _client(self) -> Any:
+        raise RegistryError("away")
 
 
 @dataclass
