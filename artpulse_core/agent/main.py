@@ -21,6 +21,7 @@ import orjson
 from artpulse_core import settings as settings_module
 from artpulse_core.agent import logs
 from artpulse_core.agent.alone import only_one
+from artpulse_core.agent.operations import Operations
 from artpulse_core.agent.pull import Pulled, Puller
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.ship import ship
@@ -71,7 +72,20 @@ class Agent:
 
     def run(self, stopped: threading.Event) -> None:
         """Work until ``stopped`` is set, then ship what is left."""
-        operations = {"status": self._tell, "notify": self._notify, "feedback": self._feedback}
+        control = Operations(
+            self._settings,
+            self._db,
+            self._registry,
+            clock=self._clock,
+            poll=lambda: self._polling.now(0),
+            registry_away=lambda: self._status["registry"]["ok"] is False,
+        )
+        operations = {
+            "status": self._tell,
+            "notify": self._notify,
+            "feedback": self._feedback,
+            **control.table(),
+        }
         ear = ControlSocket(self._settings.socket, operations)
         rhythms = (self._polling, self._emptying)
         threads = [

@@ -110,6 +110,26 @@ def expect(seen: Seen, expected: int | None) -> None:
         )
 
 
+def expect_known(seen: Seen, expected: int | None) -> None:
+    """As ``expect``, for what must go on while the registry is away: it is asked only if the table says another.
+
+    None expects nothing.
+    """
+    if expected not in {None, seen.state.primary}:
+        expect(seen, expected)
+
+
+def check_promotion(seen: Seen, version: int, verdict: Mapping[str, Any] | None, *, override: bool) -> None:
+    """Raise ``ChangeRefused`` unless ``version`` may become champion in place of whichever is."""
+    state = seen.state
+    passed = ("promote", "pass") if state.approved and state.secondary == version else ("promote",)
+    check_thawed(seen)
+    check_verdict(verdict, override, "promotion", *passed)
+    if seen.champion == version:
+        raise ChangeRefused(f"Version {version} of {seen.model} is the champion already.")
+    check_version(seen, version)
+
+
 def check_version(seen: Seen, version: int) -> None:
     """The version exists and carries the digest that was recorded when it was registered; else ``ChangeRefused``."""
     info = seen.versions.get(version)

@@ -139,16 +139,20 @@ def pause(
     registry: Registry,
     model: str,
     *,
+    expected: int | None = None,
     actor: str,
     reason: str,
     idempotency_key: str | None = None,
     now: datetime,
 ) -> Change:
     """Keep the share as it is and take no further step until somebody sets a percent. Raises as ``start`` does."""
-    request = Request(model, "rollout", actor, reason, {"do": "pause"}, idempotency_key=idempotency_key)
+    request = Request(
+        model, "rollout", actor, reason, {"do": "pause"}, expected, idempotency_key=idempotency_key
+    )
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_known(seen, expected)
         state = _running(seen)
         if state.paused:
             raise ChangeRefused(f"The rollout of version {state.secondary} of {model} is paused already.")
@@ -162,6 +166,7 @@ def abort(
     registry: Registry,
     model: str,
     *,
+    expected: int | None = None,
     actor: str,
     reason: str,
     verdict: Mapping[str, Any] | None = None,
@@ -176,11 +181,12 @@ def abort(
     """
     asked = {"do": "abort", "failed": failed}
     request = Request(
-        model, "rollout", actor, reason, asked, verdict=verdict, idempotency_key=idempotency_key
+        model, "rollout", actor, reason, asked, expected, verdict=verdict, idempotency_key=idempotency_key
     )
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_known(seen, expected)
         state = _running(seen)
         after = lineage.ended(seen.rows, "failed" if failed else "aborted")
         return Decision(state.primary, state.secondary, after.to_dict())
