@@ -240,11 +240,8 @@ def _settle_row(db: Database, registry: Registry, row: Change, now: datetime) ->
 def _complete(db: Database, registry: Registry, row: Change, now: datetime) -> Change:
     if row.action != "freeze":
         rows = [item for item in changes.history(db, row.model) if item.sequence != row.sequence]
-        champion = aliases.align(registry, row.model, [*rows, replace(row, state="done")])
-        if row.action in changes.MAKES_CHAMPION and champion != row.target:
-            raise ChangeConflict(
-                f"The champion of {row.model} became {rules.named(champion)} at the same moment."
-            )
+        champion = row.target if row.action in changes.MAKES_CHAMPION else None
+        aliases.align(registry, row.model, [*rows, replace(row, state="done")], champion)
     return changes.close(db, row, now)
 
 

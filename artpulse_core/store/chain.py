@@ -96,6 +96,8 @@ def _closed(rows: list[Mapping[str, Any]]) -> int | None:
         ended = (row["closing"], row["seal"], row["closed_at"])
         if any((item is None) != (row["state"] == "open") for item in ended):
             return int(row["sequence"])
+        if row["state"] in ("open", "done") and row["outcome"] is not None:
+            return int(row["sequence"])
     previous = FIRST
     closed = sorted((row for row in rows if row["closing"] is not None), key=lambda row: row["closing"])
     for expected, row in enumerate(closed, start=1):
