@@ -1,0 +1,75 @@
+"""Changes over HTTP on a real ``serve``: every worker follows when told, and of many at once one is made."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from artpulse_core.exchange import release as releases
+from tests.core.agent.test_serve import ROW, Serving, served
+from tests.core.control.conftest import House, three, three_versions
+from tests.waiting import until
+
+__all__ = ["three", "three_versions"]
+pytestmark = pytest.mark.extended
+KEY = {"X-API-Key": "an-operator"}
+CHANGE = {"problem": "art_core5", "reason": "because", "override": True}
+
+
+def ask(serving: Serving, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    """One request of the operator."""
+    return serving.ask(serving.settings.port, method, path, body, {**KEY, **headers})
+
+
+def followed(serving: Serving, version: int) -> bool:
+    """Whether both workers answer with ``version``, by their reports."""
+    reports = releases.read_workers(serving.settings.run)
+    return [worker.problems["art_core5"]["version"] for worker in reports] == [version] * 2
+
+
+def test_a_promotion_reaches_every_worker_and_a_rollback_too(three: House) -> None:
+    keys = {"control_api_keys": (SecretStr(KEY["X-API-Key"]),)}
+    # Polls far apart: who follows was told.
+    with served(three.settings.model_copy(update=keys), poll_seconds=3600.0) as serving:
+        until(lambda: followed(serving, 2))
+        changes = ((3, "promote-primary", {"expected": 2}), (2, "emergency-rollback", {"expected": 3}))
+        for version, path, fields in changes:
+            body = (
+                {**CHANGE, **fields} if path == "promote-primary" else {**CHANGE, **fields, "override": None}
+            )
+            body = {name: value for name, value in body.items() if value is not None}
+            begun = time.monotonic()
+            status, row = ask(serving, "POST", f"/ops/control/{path}", body)
+            assert (status, row["target"]) == (200, version), row
+            until(lambda version=version: followed(serving, version))
+            seconds = time.monotonic() - begun
+            print(f"{path}: every worker after {seconds:.2f} s")
+            assert seconds < 20  # two seconds on a machine that does nothing else
+            for _ in range(20):  # connections of their own: either worker
+                assert ask(serving, "POST", "/predict", ROW)[1]["version"] == version
+        state = ask(serving, "GET", "/ops/control/state")[1]["problems"]["art_core5"]
+        assert (state["champion"], state["previous"], state["unaudited"]) == (2, 1, False)
+
+
+def test_of_many_promotions_at_once_one_is_made(three: House) -> None:
+    keys = {"control_api_keys": (SecretStr(KEY["X-API-Key"]),)}
+    with served(three.settings.model_copy(update=keys), poll_seconds=3600.0) as serving:
+
+        def promote(number: int) -> int:
+            body = {**CHANGE, "expected": 2, "version": (1, 3)[number % 2]}
+            return ask(serving, "POST", "/ops/control/promote-primary", body)[0]
+
+        with ThreadPoolExecutor(6) as pool:
+            found = sorted(pool.map(promote, range(6)))
+        assert found == [200, 409, 409, 409, 409, 409]
+        body = {**CHANGE, "expected": 2, "version": 3}
+        status, said = ask(
+            serving, "POST", "/ops/control/promote-primary", body, **{"Idempotency-Key": "one"}
+        )
+        assert (status, said["code"]) == (409, "change_conflict")
+        again = ask(serving, "POST", "/ops/control/promote-primary", body, **{"Idempotency-Key": "one"})
+        assert (again[0], again[1]["detail"]) == (409, said["detail"])
