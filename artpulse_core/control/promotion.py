@@ -54,8 +54,8 @@ def promote(
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
-        rules.check_promotion(seen, version, verdict, override=override)
         rules.expect(seen, expected)
+        rules.check_promotion(seen, version, verdict, override=override)
         return Decision(expected, version, lineage.crowned(seen.rows, version).to_dict())
 
     return carry_out(db, registry, request, now, decide)
