@@ -15,7 +15,11 @@ ProblemName = Annotated[str, Field(min_length=1, max_length=64, description="The
 Version = Annotated[int, Field(ge=1, lt=2**31, description="Number of a registered version.")]
 Reason = Annotated[
     str,
-    Field(max_length=1000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$", description="Why; it stays in the change table."),
+    Field(
+        max_length=1000,
+        pattern=r"^[^\x00]*[^\s\x00][^\x00]*$",
+        description="Why; it stays in the change table.",
+    ),
 ]
 Seen = Annotated[Version, Field(description="The champion you have seen; another one is a conflict (409).")]
 SeenOrNone = Annotated[Seen | None, Field(description="The champion you have seen; null when there is none.")]
