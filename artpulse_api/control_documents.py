@@ -89,7 +89,7 @@ class PlanFields(_Body):
     soak_seconds: Seconds = Field(default=600.0, description="A step is left no sooner.")
     min_samples: Count = Field(default=100, description="Answers of the secondary that a step needs.")
     alpha: Share = Field(default=0.05, description="Bound of the error of the whole rollout.")
-    max_error_increase: Share = Field(default=0.05, description="Of the share of answers that fail.")
+    max_error_increase: Share = Field(default=0.02, description="Of the share of answers that fail.")
     max_slow_increase: Share = Field(default=0.10, description="Of the share of answers above the budget.")
     max_label_shift: Share = Field(default=0.25, description="Total variation of the label mix.")
     budget_ms: Seconds = 250.0

@@ -30,7 +30,6 @@ class Console:
 
     house: House
     settings: Settings
-    registry_away: bool = False
     polls: list[datetime] = field(default_factory=list)
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
@@ -61,7 +60,6 @@ def console(house: House, registry: Registry | None = None, **overrides: Any) ->
             registry or house.registry,
             clock=lambda: datetime.now(UTC),
             poll=lambda: found.polls.append(datetime.now(UTC)),
-            registry_away=lambda: found.registry_away,
         )
         ear = ControlSocket(settings.socket, operations.table())
         try:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from artpulse_core.agent.patience import Patient
 from artpulse_core.agent.socket import TALKERS, Operation
 from artpulse_core.control import promotion, traffic, verdicts
 from artpulse_core.control.overview import overview
@@ -21,24 +22,23 @@ from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Plan
 from artpulse_core.data import problems
 from artpulse_core.data.problems import Problem
-from artpulse_core.errors import AgentUnavailable, BundleError, ChangeConflict, ChangeRefused
+from artpulse_core.errors import AgentUnavailable, BundleError, ChangeConflict, ChangeRefused, RegistryError
 from artpulse_core.settings import Settings
 from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
-# A registry that hangs may hold a thread for half a minute; these leave some for status and feedback.
-AT_ONCE = TALKERS // 2
+# A registry that hangs may hold a thread for half a minute. Places for what asks it, and as many for what the table
+# alone can answer or do; the rest is for status and feedback.
+AT_ONCE = TALKERS // 2 - 1
 LONGEST_PAGE = 100
+PATIENCE_SECONDS = 2.0
 Request = Mapping[str, Any]
 
 
 class Operations:
-    """The operations of one agent; ``poll`` asks for a poll and returns at once.
-
-    ``registry_away`` says that the last poll found no registry: then nobody who only looks is made to wait for it.
-    """
+    """The operations of one agent; ``poll`` asks for a poll and returns at once."""
 
     def __init__(
         self,
@@ -48,15 +48,15 @@ class Operations:
         *,
         clock: Callable[[], datetime],
         poll: Callable[[], object],
-        registry_away: Callable[[], bool],
     ) -> None:
         self._settings = settings
         self._db = db
         self._registry = registry
         self._clock = clock
         self._poll = poll
-        self._registry_away = registry_away
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._patient = Patient(registry, PATIENCE_SECONDS)
+        self._asking = threading.BoundedSemaphore(AT_ONCE)
+        self._at_hand = threading.BoundedSemaphore(AT_ONCE)
 
     def table(self) -> dict[str, Operation]:
         """Every operation by its name on the socket."""
@@ -71,17 +71,20 @@ class Operations:
         }
 
     def _state(self, request: Request) -> dict[str, Any]:
-        with self._ready():
-            registry = None if self._registry_away() else self._registry
-            found = {}
+        with self._ready(self._at_hand):
+            shown, away = {}, None
             for problem in self._asked_for(request):
-                found[problem.name] = overview(self._db, registry, problem.model)
-                if found[problem.name]["registry"] is not None:
-                    registry = None  # one wait is enough
-            return {"problems": found}
+                found = None
+                try:
+                    found = self._patient.aliases(problem.model) if away is None else None
+                except RegistryError as error:
+                    away = error.message  # one wait is enough
+                rows = changes.history(self._db, problem.model)
+                shown[problem.name] = {"model": problem.model, "registry": away, **overview(rows, found)}
+            return {"problems": shown}
 
     def _audit(self, request: Request) -> dict[str, Any]:
-        with self._ready():
+        with self._ready(self._at_hand):
             model = self._problem(request).model if request.get("problem") is not None else None
             limit = min(int(request["limit"]), LONGEST_PAGE)
             rows = changes.history(self._db, model, limit + 1, before=request.get("before"))
@@ -93,7 +96,7 @@ class Operations:
             }
 
     def _gate_check(self, request: Request) -> dict[str, Any]:
-        with self._ready():
+        with self._ready(self._asking):
             problem = self._problem(request)
             found = verdicts.check(
                 self._db, self._registry, problem.name, problem.model, request.get("version")
@@ -101,7 +104,8 @@ class Operations:
             return {"problem": problem.name, **found}
 
     def _changed(self, request: Request, make: Callable[[Problem, Request], Change]) -> dict[str, Any]:
-        with self._ready():
+        needs_registry = request["op"] != "freeze" and request.get("action") not in {"pause", "abort"}
+        with self._ready(self._asking if needs_registry else self._at_hand):
             try:
                 change = make(self._problem(request), request)
             except BundleError as error:  # a version that cannot be what was asked for
@@ -200,8 +204,8 @@ class Operations:
         return list(problems.load(self._settings).values())
 
     @contextlib.contextmanager
-    def _ready(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
+    def _ready(self, places: threading.BoundedSemaphore) -> Iterator[None]:
+        if not places.acquire(blocking=False):
             raise AgentUnavailable(
                 "The agent of this host is busy with other changes; try again in a moment."
             )
@@ -209,7 +213,7 @@ class Operations:
             self._db.migrate()
             yield
         finally:
-            self._places.release()
+            places.release()
 
 
 def _plan(fields: Mapping[str, Any]) -> Plan:

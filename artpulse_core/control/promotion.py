@@ -40,13 +40,15 @@ def promote(
     verdict: Mapping[str, Any] | None,
     override: bool = False,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
     """Make ``version`` the champion in place of ``expected`` (None: there is no champion yet); ends a rollout.
 
-    The verdict must say ``promote``, or ``pass`` for the approved secondary of a rollout. Raises ``ChangeRefused``
-    when it does not and nobody overrides it with a reason, ``ChangeConflict`` when the champion is another than
-    expected or a change is under way, ``RegistryError``, ``StoreError``.
+    The verdict must say ``promote``, or ``pass`` for the approved secondary of a rollout. ``decided_on`` is the sequence
+    of the state row that was looked at, if somebody looked. Raises ``ChangeRefused`` when the verdict says no and nobody
+    overrides it with a reason, ``ChangeConflict`` when the champion is another than expected, a newer state row counts
+    or a change is under way, ``RegistryError``, ``StoreError``.
     """
     request = Request(
         model, "promote", actor, reason, {"version": version}, expected, version, verdict, idempotency_key
@@ -54,6 +56,7 @@ def promote(
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_row(seen, decided_on)
         rules.expect(seen, expected)
         rules.check_promotion(seen, version, verdict, override=override)
         return Decision(expected, version, lineage.crowned(seen.rows, version).to_dict())

@@ -35,6 +35,7 @@ def start(
     mode: Literal["canary", "blue_green", "shadow"],
     percent: float | None = None,
     plan: Plan = DEFAULT_PLAN,
+    active: Literal["blue", "green"] = "blue",
     expected: int | None,
     actor: str,
     reason: str,
@@ -45,8 +46,8 @@ def start(
 ) -> Change:
     """Put ``version`` beside the champion ``expected`` as the secondary; ``percent`` defaults to the plan's first step.
 
-    A verdict of ``promote``, or an override with a reason, also approves the promotion at the end; ``inconclusive``
-    may start only. Raises ``ChangeRefused``, ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
+    ``active`` is the colour the champion gets where there are no colours yet. A verdict of ``promote``, or an override
+    with a reason, also approves the promotion at the end; ``inconclusive`` may start only. Raises ``ChangeRefused``, ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
     """
     document = Rollout(plan=plan).to_dict()["plan"]
     asked = {"do": "start", "version": version, "mode": mode, "percent": percent, "plan": document}
@@ -91,7 +92,7 @@ def start(
             outcome="",
         )
         if mode == "blue_green":
-            begun = _coloured(begun)
+            begun = _coloured(replace(begun, active=begun.active or active))
         return Decision(seen.champion, version, begun.to_dict())
 
     return carry_out(db, registry, request, now, decide)
@@ -108,11 +109,13 @@ def set_percent(
     reason: str,
     verdict: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
     """Give the secondary ``percent`` (0 to 100) of the requests from now on; a new stage, and the end of a pause.
 
-    ``verdict`` is what the step was decided by, if it was. Raises as ``start`` does.
+    ``verdict`` is what the step was decided by, if it was, and ``decided_on`` the sequence of the state row that was
+    looked at; a newer one is a ``ChangeConflict``. Raises as ``start`` does.
     """
     asked = {"do": "set", "percent": percent}
     request = Request(
@@ -121,6 +124,7 @@ def set_percent(
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_row(seen, decided_on)
         rules.check_thawed(seen)
         if expected is not None:
             rules.expect(seen, expected)
@@ -172,12 +176,14 @@ def abort(
     verdict: Mapping[str, Any] | None = None,
     failed: bool = False,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
     """Give the whole share back to the primary at once; with ``failed`` the secondary is rejected.
 
     Asks the table only, and is never taken back: with the registry away the row that is returned is still open, counts
-    already, and is closed when the aliases could follow. Raises ``ChangeRefused``, ``ChangeConflict``, ``StoreError``.
+    already, and is closed when the aliases could follow. ``decided_on`` is as for ``set_percent``. Raises
+    ``ChangeRefused``, ``ChangeConflict``, ``StoreError``.
     """
     asked = {"do": "abort", "failed": failed}
     request = Request(
@@ -187,6 +193,7 @@ def abort(
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
         rules.expect_known(seen, expected)
+        rules.expect_row(seen, decided_on)
         state = _running(seen)
         after = lineage.ended(seen.rows, "failed" if failed else "aborted")
         return Decision(state.primary, state.secondary, after.to_dict())
@@ -220,6 +227,6 @@ def _share(mode: str, percent: float) -> float:
 
 
 def _coloured(state: Rollout) -> Rollout:
-    active = state.active or COLOURS[0]
-    blue, green = (state.primary, state.secondary) if active == "blue" else (state.secondary, state.primary)
-    return replace(state, active=active, blue=blue, green=green)
+    pair = (state.primary, state.secondary)
+    blue, green = pair if state.active == COLOURS[0] else pair[::-1]
+    return replace(state, blue=blue, green=green)

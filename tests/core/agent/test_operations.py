@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from artpulse_core.agent import operations
 from artpulse_core.agent.operations import AT_ONCE
 from artpulse_core.control.registry import Registry
 from artpulse_core.errors import (
@@ -146,14 +147,29 @@ def test_with_the_registry_away_the_table_tells_and_takes_a_freeze(three: House)
         assert asked.change("freeze", frozen=True, expected=2)["state"] == "done"
 
 
-def test_a_registry_known_to_be_away_is_not_waited_for(three: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang(*_: object) -> None:
-        raise AssertionError("the registry was asked")
+def test_a_registry_that_hangs_is_not_waited_for_to_look(
+    three: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    questions: list[str] = []
 
+    def hang(_self: Registry, model: str) -> dict[str, int]:
+        questions.append(model)
+        over.wait(20)
+        return {"champion": 2}
+
+    monkeypatch.setattr(Registry, "aliases", hang)
+    monkeypatch.setattr(operations, "PATIENCE_SECONDS", 0.05)
     with console(three) as asked:
-        asked.registry_away = True
-        monkeypatch.setattr(Registry, "aliases", hang)
-        assert asked.ask("control_state")["problems"][PROBLEM]["champion"] == 2
+        for _ in range(2):
+            found = asked.ask("control_state")["problems"][PROBLEM]
+            assert (found["champion"], found["registry"]) == (
+                2,
+                "The model registry does not answer in time.",
+            )
+        assert len(questions) == 1
+        over.set()
+        until(lambda: asked.ask("control_state")["problems"][PROBLEM]["registry"] is None)
 
 
 def test_an_alias_moved_by_hand_is_told(three: House) -> None:
@@ -188,23 +204,23 @@ def test_what_does_not_exist_is_refused_by_name(three: House) -> None:
 
 
 def test_a_registry_that_hangs_leaves_room_for_others(three: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    release = threading.Event()
-    hanging: list[str] = []
+    over = threading.Event()
+    hanging: list[int] = []
 
-    def hang(_self: Registry, model: str) -> dict[str, int]:
-        hanging.append(model)
-        release.wait(20)
-        return {"champion": 2}
+    def hang(_self: Registry, model: str, alias: str) -> int:
+        hanging.append(1)
+        over.wait(20)
+        return 2
 
-    def look(asked: Console) -> object:
-        return asked.ask("control_state")["problems"][PROBLEM]["champion"]
+    def check(asked: Console) -> object:
+        return asked.ask("gate_check")["champion"]
 
-    monkeypatch.setattr(Registry, "aliases", hang)
+    monkeypatch.setattr(Registry, "alias", hang)
     with console(three) as asked, ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(look, asked) for _ in range(AT_ONCE)]
+        waiting = [pool.submit(check, asked) for _ in range(AT_ONCE)]
         until(lambda: len(hanging) == AT_ONCE)
         with pytest.raises(AgentUnavailable, match="busy with other changes"):
-            asked.ask("freeze", frozen=True, expected=2)
-        release.set()
-        assert [item.result() for item in waiting] == [2] * AT_ONCE
+            asked.ask("promote", expected=2)
         assert asked.change("freeze", frozen=True, expected=2)["state"] == "done"
+        over.set()
+        assert [item.result() for item in waiting] == [2] * AT_ONCE
