@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from artpulse_core.control import lineage, promotion, traffic
-from artpulse_core.control.advance import Step, advance
+from artpulse_core.control.advance import Decision, Step, advance
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Evidence, Rollout
 from artpulse_core.control.rules import named
@@ -24,7 +24,6 @@ from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
 May = Literal["step", "abort"]
-Decision = Literal["hold", "advance", "finish", "abort"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ def tick(
         state.stages,
         budget_ms=state.plan.budget_ms,
         now=now,
+        problem=problem,
     )
     step = advance(state, Evidence(windows), now)
     said = f"{problem}: {step.verdict['summary']}"
