@@ -98,10 +98,7 @@ class Operations:
     def _gate_check(self, request: Request) -> dict[str, Any]:
         with self._ready(self._asking):
             problem = self._problem(request)
-            found = verdicts.check(
-                self._db, self._registry, problem.name, problem.model, request.get("version")
-            )
-            return {"problem": problem.name, **found}
+            return verdicts.check(self._db, self._registry, problem, request.get("version"))
 
     def _changed(self, request: Request, make: Callable[[Problem, Request], Change]) -> dict[str, Any]:
         needs_registry = request["op"] != "freeze" and request.get("action") not in {"pause", "abort"}
@@ -118,16 +115,17 @@ class Operations:
         return {"change": {**change.to_dict(), "replayed": change.replayed}}
 
     def _promote(self, problem: Problem, request: Request) -> Change:
-        version, expected = self._candidate(problem, request), request["expected"]
+        signed = self._signed(request)
+        version, verdict = self._meant(problem, "promote", request, signed)
         return promotion.promote(
             self._db,
             self._registry,
             problem.model,
             version,
-            expected=expected,
-            verdict=verdicts.verdict_of(self._db, problem.name, version, expected),
+            expected=request["expected"],
+            verdict=verdict,
             override=bool(request.get("override")),
-            **self._signed(request),
+            **signed,
         )
 
     def _rollback(self, problem: Problem, request: Request) -> Change:
@@ -162,7 +160,7 @@ class Operations:
         expected = int(request["expected"])
         match request["action"]:
             case "start":
-                version = self._candidate(problem, request)
+                version, verdict = self._meant(problem, "rollout", request, signed)
                 return traffic.start(
                     *here,
                     version,
@@ -170,7 +168,7 @@ class Operations:
                     percent=request.get("percent"),
                     plan=_plan(request.get("plan") or {}),
                     expected=expected,
-                    verdict=verdicts.verdict_of(self._db, problem.name, version, expected),
+                    verdict=verdict,
                     override=bool(request.get("override")),
                     **signed,
                 )
@@ -183,9 +181,16 @@ class Operations:
             case other:
                 raise ValueError(f"a rollout is not {other!r}")
 
-    def _candidate(self, problem: Problem, request: Request) -> int:
-        version, key = request.get("version"), request.get("idempotency_key")
-        return verdicts.candidate(self._db, self._registry, problem.model, version, key)
+    def _meant(
+        self, problem: Problem, action: str, request: Request, signed: Mapping[str, Any]
+    ) -> tuple[int, Mapping[str, Any] | None]:
+        expected, key = request["expected"], signed["idempotency_key"]
+        found = verdicts.meant(
+            self._db, self._registry, problem, version=request.get("version"), expected=expected, key=key
+        )
+        if found.version is None:
+            raise verdicts.nobody(self._db, self._registry, problem, action, expected, signed)
+        return found.version, found.verdict
 
     def _signed(self, request: Request) -> dict[str, Any]:
         return {

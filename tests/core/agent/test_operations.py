@@ -198,9 +198,14 @@ def test_what_does_not_exist_is_refused_by_name(three: House) -> None:
             asked.ask("promote", problem="nothing", expected=2)
         with pytest.raises(ChangeRefused, match="no version 99"):
             asked.ask("promote", version=99, expected=2, override=True)
+        asked.change("promote", expected=2, override=True)
+        for _ in range(2):  # the second is told what the first was told
+            with pytest.raises(ChangeRefused, match="has no challenger"):
+                asked.ask("promote", expected=3, idempotency_key="none")
+        newest = changes.history(three.db, MODEL, 1)[0]
+        assert (newest.state, newest.target, newest.idempotency_key) == ("refused", None, "none")
         with pytest.raises(ChangeRefused, match="has no challenger"):
-            asked.change("promote", expected=2, override=True)
-            asked.ask("promote", expected=3)
+            asked.ask("gate_check")
 
 
 def test_a_registry_that_hangs_leaves_room_for_others(three: House, monkeypatch: pytest.MonkeyPatch) -> None:
