@@ -10,6 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
 from artpulse_core import settings as settings_module
 from artpulse_core.agent.operations import Operations
 from artpulse_core.agent.socket import ControlSocket
@@ -21,6 +25,13 @@ from tests.core.control.conftest import NOW, YES, House
 
 PROBLEM = "art_core5"
 KEYS = {"api_keys": "pp", "viewer_api_keys": "vv", "control_api_keys": "oo"}
+OPS = "/ops/control"
+CHANGES = {
+    "rollout": {"action": "start", "mode": "canary", "expected": 2},
+    "promote-primary": {"expected": 2},
+    "emergency-rollback": {"expected": 2},
+    "freeze": {"expected": 2, "frozen": True},
+}
 AWAY = "sqlite:////proc/nothing/mlflow.db"
 
 
@@ -71,3 +82,18 @@ def console(house: House, registry: Registry | None = None, **overrides: Any) ->
 def away(house: House) -> Registry:
     """The house's registry, gone."""
     return Registry(house.settings.model_copy(update={"mlflow_tracking_uri": AWAY}))
+
+
+def operator(app: Flask) -> FlaskClient:
+    """A client with the role operate."""
+    client = app.test_client()
+    client.environ_base["HTTP_X_API_KEY"] = KEYS["control_api_keys"]
+    return client
+
+
+def send(client: FlaskClient, path: str, key: str | None = None, **fields: Any) -> TestResponse:
+    """One change."""
+    headers = {"Idempotency-Key": key} if key is not None else {}
+    return client.post(
+        f"{OPS}/{path}", json={"problem": PROBLEM, "reason": "because", **fields}, headers=headers
+    )
