@@ -31,14 +31,17 @@ EXTENSION = "artpulse.endpoints"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route. ``answers`` maps a status to the model of its body; problem+json statuses are in ``refusals``."""
+    """One route. ``body`` is one of the forms of predictions or the model of a JSON body, ``answer`` the model of what
+    it answers; ``refusals`` are its problem+json statuses. An ``idempotent`` one takes the header Idempotency-Key.
+    """
 
     method: Literal["GET", "POST"]
     rule: str
     handler: Callable[..., Response]
     summary: str
     role: Access | None = None
-    body: Body | None = None
+    body: Body | type[BaseModel] | None = None
+    idempotent: bool = False
     max_bytes: int = MEGABYTE
     query: tuple[str, ...] = ()
     answer: type[BaseModel] | None = None

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +41,7 @@ PROGRAM = (
     "except ArtPulseError as error:\n"
     "    sys.exit(error.exit_code)\n"
 )
+NOTHING: Mapping[str, str] = {}
 ROW = {"hue_mean": 0.1, "sat_mean": 0.2, "val_mean": 0.3, "contrast": 0.4, "edges": 0.5}
 
 
@@ -55,12 +56,14 @@ class Serving:
             [sys.executable, "-c", PROGRAM], env=environment(settings, base), cwd=ROOT, stderr=self.log
         )
 
-    def ask(self, port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def ask(
+        self, port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] = NOTHING
+    ) -> tuple[int, Any]:
         """Status and JSON; status 0 when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         try:
             data = None if body is None else orjson.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json"})
+            connection.request(method, path, data, {"Content-Type": "application/json", **headers})
             answer = connection.getresponse()
             return answer.status, orjson.loads(answer.read())
         except (OSError, http.client.HTTPException):  # nobody there, or gone in the middle of the answer
@@ -86,7 +89,7 @@ class Serving:
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[Serving]:
+def served(settings: Settings, **more: Any) -> Iterator[Serving]:
     with TemporaryDirectory(prefix="ap-") as folder:
         update = {
             "run_dir": Path(folder),
@@ -94,7 +97,7 @@ def served(settings: Settings) -> Iterator[Serving]:
             "probe_port": free_port(),
             "poll_seconds": 1.0,
         }
-        serving = Serving(settings.model_copy(update=update))
+        serving = Serving(settings.model_copy(update=update | more))
         try:
             until(lambda: serving.ready() or serving.process.poll() is not None, 60)
             assert serving.process.poll() is None, (Path(folder) / "log").read_text()
