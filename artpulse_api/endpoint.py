@@ -98,13 +98,14 @@ def _view(serving: Serving, endpoint: Endpoint, role: Access) -> Callable[..., R
 
 
 def _hooks(app: Flask, serving: Serving) -> None:
-    metrics, clock = serving.metrics, serving.clock
+    metrics, shadow, clock = serving.metrics, serving.shadow, serving.clock
 
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
         g.request_id = new_id(clock())
         metrics.in_flight.inc()
+        shadow.request_began()
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -116,4 +117,5 @@ def _hooks(app: Flask, serving: Serving) -> None:
         seconds = time.perf_counter() - g.started
         metrics.request(request.method, rule.rule if rule else UNMATCHED, response.status_code, seconds)
         metrics.in_flight.dec()
+        shadow.request_ended()
         return response
