@@ -166,8 +166,8 @@ def _open(folder: Path, digest: str, problem: str) -> Predictor:
 
 
 def _same_contract(primary: Service, secondary: Service) -> None:
-    digests = [service.predictor.bundle.manifest.files["contract.json"] for service in (primary, secondary)]
-    if digests[0] != digests[1]:
+    one, other = (service.predictor.bundle.manifest for service in (primary, secondary))
+    if one.contract_digest != other.contract_digest:
         raise BundleError(
             f"Version {secondary.slot.version} has another contract than version {primary.slot.version}, "
             "whose callers it would answer."

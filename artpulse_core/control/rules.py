@@ -106,7 +106,7 @@ class Seen:
 
         with tempfile.TemporaryDirectory() as scratch:
             folder = self._registry.download(self.model, version, Path(scratch) / "bundle")
-            return bundle.verify(folder, self.versions[version].digest).files["contract.json"]
+            return bundle.verify(folder, self.versions[version].digest).contract_digest
 
 
 def expect(seen: Seen, expected: int | None) -> None:
