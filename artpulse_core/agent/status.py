@@ -15,12 +15,15 @@ import orjson
 
 from artpulse_core.agent.noted import FILE
 from artpulse_core.agent.upkeep import SILENT, name_of
-from artpulse_core.errors import AgentUnavailable, ArtPulseError, StoreError
+from artpulse_core.control import lineage
+from artpulse_core.errors import ArtPulseError, StoreError
 from artpulse_core.exchange import control
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease
 from artpulse_core.settings import Settings
+from artpulse_core.store import changes, hosts
 from artpulse_core.store.changes import MAKES_CHAMPION, Change
+from artpulse_core.store.database import Database
 
 Rows = dict[str, list[Change]]
 
@@ -35,7 +38,7 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
     agent = True
     try:
         known = control.call(settings.socket, "status", deadline=1.0)["status"]
-    except (AgentUnavailable, ArtPulseError):
+    except ArtPulseError:
         agent, known = False, _written(settings)
     here = {**this_host(settings, known), "agent": agent}
     others, rows = _from_database(settings, here, now)
@@ -123,9 +126,6 @@ def _written(settings: Settings) -> dict[str, Any] | None:
 def _from_database(
     settings: Settings, here: Mapping[str, Any], now: datetime
 ) -> tuple[list[dict[str, Any]], Rows]:
-    from artpulse_core.store import changes, hosts
-    from artpulse_core.store.database import Database
-
     others: list[dict[str, Any]] = []
     rows: Rows = {}
     models = {served["model"] for served in here["problems"].values()}
@@ -150,8 +150,7 @@ def _explained(served: Mapping[str, Any], rows: list[Change]) -> dict[str, Any]:
     """The slots with who made them what they are: the row that made the champion, the first row of the rollout."""
     done = [row for row in rows if row.state == "done"]
     champion = next((row for row in done if row.action in MAKES_CHAMPION), None)
-    of_rollout = [row for row in done if served["salt"] and (row.rollout or {}).get("salt") == served["salt"]]
-    started = min(of_rollout, key=lambda row: row.sequence, default=None)
+    started = lineage.start_row(done, served["salt"])
     slots = {}
     for name, slot in served["slots"].items():
         row = champion if name == "primary" else started

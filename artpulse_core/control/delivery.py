@@ -125,8 +125,8 @@ def _key(rows: Iterable[Change], state: Change, decision: str) -> str:
 
 def _gate_said(rows: Iterable[Change], state: Rollout) -> Mapping[str, Any] | None:
     """The verdict with which the rollout was started."""
-    of_this = [row for row in rows if (row.rollout or {}).get("salt") == state.salt]
-    return min(of_this, key=lambda row: row.sequence).verdict if of_this else None
+    started = lineage.start_row(rows, state.salt)
+    return None if started is None else started.verdict
 
 
 def _carry_out(
