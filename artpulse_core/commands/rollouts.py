@@ -38,7 +38,7 @@ def rollout() -> None:
 def status(settings: Settings, *, problem: str) -> Reply:
     """Show the state, what was seen of both slots in each step, the verdict, and what happens next and when."""
     chosen = resolve(settings, problem)
-    found = progress.progress(database(settings), chosen.model, now=datetime.now(UTC))
+    found = progress.progress(database(settings), chosen.model, chosen.name, now=datetime.now(UTC))
     document = {"problem": chosen.name, **found}
     return Reply(document, _told(document))
 
