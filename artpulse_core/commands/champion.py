@@ -16,7 +16,7 @@ from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.commands.options import Key, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import promotion
-from artpulse_core.control.verdicts import meant, nobody
+from artpulse_core.control.verdicts import meant
 from artpulse_core.data.problems import Problem
 from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
@@ -57,11 +57,9 @@ def promote(
     """Make a challenger the champion, if the gate's verdict says so or somebody overrides it."""
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
-    found = meant(database, registry, chosen, version=version, expected=expected, key=idempotency_key)
     # over the gate the person's own words are the record; control refuses an override without them
     words = words_of(reason if override else reason or "promoted by hand", idempotency_key)
-    if found.version is None:
-        raise nobody(database, registry, chosen, "promote", found.champion, words)
+    found = meant(database, registry, chosen, "promote", version=version, expected=expected, **words)
     change = promotion.promote(
         database,
         registry,

@@ -18,7 +18,7 @@ from artpulse_core.commands.options import Percents, Span, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import progress, traffic
 from artpulse_core.control.rollout import Plan, Rollout
-from artpulse_core.control.verdicts import meant, nobody
+from artpulse_core.control.verdicts import meant
 from artpulse_core.data.problems import Problem
 from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
@@ -93,10 +93,8 @@ def start(
     """Start a rollout of the challenger, or of --version, beside the champion."""
     chosen = resolve(settings, problem)
     db, registry = opened(settings)
-    found = meant(db, registry, chosen, version=version, expected=expected, key=idempotency_key)
     words = words_of(reason if override else reason or "started by hand", idempotency_key)
-    if found.version is None:
-        raise nobody(db, registry, chosen, "rollout", found.champion, words)
+    found = meant(db, registry, chosen, "rollout", version=version, expected=expected, **words)
     change = traffic.start(
         db,
         registry,
