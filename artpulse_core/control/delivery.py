@@ -17,7 +17,7 @@ from artpulse_core.control import lineage, promotion, traffic
 from artpulse_core.control.advance import Decision, Step, advance
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Evidence, Rollout, Window
-from artpulse_core.control.rules import named
+from artpulse_core.control.rules import frozen_words, named
 from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes, events
 from artpulse_core.store.changes import Change
@@ -103,7 +103,7 @@ def _held_back(step: Step, state: Rollout, rows: Iterable[Change], may: May) -> 
     if may == "abort":
         return f"To {step.decision} is left to the sensor."
     if (freeze := lineage.frozen_by(rows)) is not None:
-        return f"Frozen by {freeze.actor} since {freeze.opened_at[:19]}Z: {freeze.reason}"
+        return f"Held: {frozen_words(freeze)}"
     if step.decision == "finish" and not state.plan.promote:
         return f"Version {state.secondary} waits for a person to promote it, as its plan says."
     if step.decision == "finish" and not state.approved:

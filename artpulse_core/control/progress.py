@@ -14,6 +14,7 @@ from artpulse_core.control import lineage
 from artpulse_core.control.advance import Step
 from artpulse_core.control.delivery import look
 from artpulse_core.control.rollout import Rollout
+from artpulse_core.control.rules import frozen_words
 from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 from artpulse_core.store.clock import parse
@@ -71,7 +72,7 @@ def _next(state: Rollout, step: Step, frozen: Change | None, soaked: datetime | 
     if step.decision == "abort":
         return f"The next tick stops it and sends everything to version {state.primary}. {summary}"
     if frozen is not None:
-        return f"Held: frozen by {frozen.actor} since {frozen.opened_at[:19]}Z: {frozen.reason}"
+        return f"Held: {frozen_words(frozen)}"
     if state.paused:
         return f"Paused at {state.percent:g} %: it goes on with `artpulse rollout set`, or ends with `abort`."
     if step.decision == "advance":

@@ -165,9 +165,7 @@ def check_thawed(seen: Seen) -> None:
     """Raise ``ChangeRefused`` naming who froze the changes of the model, when and why."""
     frozen = lineage.frozen_by(seen.rows)
     if frozen is not None:
-        raise ChangeRefused(
-            f"Changes of {seen.model} are frozen by {frozen.actor} since {frozen.opened_at[:19]}Z: {frozen.reason}"
-        )
+        raise ChangeRefused(f"Changes of {seen.model} are {frozen_words(frozen)}")
 
 
 def check_reason(request: Request) -> None:
@@ -209,6 +207,11 @@ def replayed(db: Database, request: Request) -> Change | None:
         why = first.outcome or "it was not carried out."
         raise ChangeConflict(f"Change {first.sequence} with this idempotency key was undone: {why}")
     return first if first.state == "done" else None
+
+
+def frozen_words(row: Change) -> str:
+    """Who froze, when and why, as a sentence goes on with it."""
+    return f"frozen by {row.actor} since {row.opened_at[:19]}Z: {row.reason}"
 
 
 def named(version: int | None) -> str:
