@@ -123,6 +123,8 @@ class Puller:
             return None
 
     def _resolve(self, problem: Problem, old: ProblemRelease | None) -> ProblemRelease | None:
+        """What to serve of one problem: the version behind the champion alias, and beside it the secondary of a rollout
+        that the table says runs; ``old`` where there is none, or the champion cannot be served."""
         same = old if old is not None and old.model == problem.model else None
         wanted = desired(self._db, self._registry, problem.model, same)
         if wanted is None:
