@@ -12,7 +12,7 @@ from typing import Any, Literal
 import click
 
 from artpulse_core.commands.answer import Reply, answering, table
-from artpulse_core.commands.champion import expected_option, key_option, reason_option, words_of
+from artpulse_core.commands.champion import asked, expected_option, key_option, reason_option, words_of
 from artpulse_core.commands.finding import database, opened, resolve
 from artpulse_core.commands.options import Percents, Span, Words
 from artpulse_core.commands.telling import Wanted, tell
@@ -128,14 +128,9 @@ def set_percent(
     idempotency_key: str | None,
 ) -> Reply:
     """Set the share of the secondary; a paused rollout goes on with it."""
-    chosen = resolve(settings, problem)
-    db, registry = opened(settings)
-    words = words_of(reason or "set by hand", idempotency_key)
-    return _changed(
-        settings,
-        chosen,
-        traffic.set_percent(db, registry, chosen.model, percent, expected=expected, **words),
-    )
+    more = {"percent": percent, "expected": expected}
+    why = reason or "set by hand"
+    return _changed(settings, *asked(settings, problem, traffic.set_percent, why, idempotency_key, **more))
 
 
 @rollout.command()
@@ -145,10 +140,8 @@ def set_percent(
 @answering
 def pause(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Keep the share as it is and take no further step."""
-    chosen = resolve(settings, problem)
-    db, registry = opened(settings)
-    words = words_of(reason or "paused by hand", idempotency_key)
-    return _changed(settings, chosen, traffic.pause(db, registry, chosen.model, **words))
+    why = reason or "paused by hand"
+    return _changed(settings, *asked(settings, problem, traffic.pause, why, idempotency_key))
 
 
 @rollout.command()
@@ -158,10 +151,7 @@ def pause(settings: Settings, *, problem: str, reason: str, idempotency_key: str
 @answering
 def abort(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Send everything to the champion again, at once."""
-    chosen = resolve(settings, problem)
-    db, registry = opened(settings)
-    words = words_of(reason, idempotency_key)
-    return _changed(settings, chosen, traffic.abort(db, registry, chosen.model, **words))
+    return _changed(settings, *asked(settings, problem, traffic.abort, reason, idempotency_key))
 
 
 def _changed(settings: Settings, problem: Problem, change: Change) -> Reply:
