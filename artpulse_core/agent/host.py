@@ -23,7 +23,7 @@ from artpulse_core.agent.pull import Puller
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.seeding import Seed
 from artpulse_core.agent.ship import ship
-from artpulse_core.agent.socket import ControlSocket
+from artpulse_core.agent.socket import ANSWER_SECONDS, DEADLINE_SECONDS, LONGEST_DEADLINE, ControlSocket
 from artpulse_core.agent.status import this_host
 from artpulse_core.agent.watch import Watch
 from artpulse_core.control import promotion
@@ -42,8 +42,6 @@ REPORT_SECONDS = 1.0
 PING_SECONDS = 5.0
 LAST_SHIP_SECONDS = 10.0
 LAST_WORD_SECONDS = 2.0
-ANSWER_SECONDS = 0.2  # kept of a caller's deadline for the way back
-LONGEST_WAIT = 60.0
 
 
 class Agent:
@@ -214,7 +212,8 @@ class Agent:
         return {"status": self._noted.document()}
 
     def _notify(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        wait = min(float(request.get("deadline", 2.0)) - ANSWER_SECONDS, LONGEST_WAIT)
+        deadline = min(float(request.get("deadline", DEADLINE_SECONDS)), LONGEST_DEADLINE)
+        wait = deadline - 2 * ANSWER_SECONDS  # a way back sooner than the socket gives up
         polled = self._polling.now(wait)
         return {"polled": polled, **self._noted.document()["release"]}
 
