@@ -180,7 +180,9 @@ def served(settings: Settings, more: Mapping[str, str] | None = None) -> Iterato
 class Load:
     """Clients that never stop asking; ``acknowledged`` are the request ids that got their answer."""
 
-    def __init__(self, serving: Serving, clients: int = 2) -> None:
+    def __init__(self, serving: Serving, clients: int = 2, pause: float = 0.0) -> None:
+        """``pause`` are seconds each client waits between two questions."""
+        self._pause = pause
         self.acknowledged: list[str] = []
         self.statuses: list[int] = []
         self.versions: list[int] = []
@@ -197,6 +199,7 @@ class Load:
             if status == 200:
                 self.acknowledged.append(body["request_id"])
                 self.versions.append(body["version"])
+            self._stop.wait(self._pause)
 
     def more(self, answers: int) -> None:
         """Wait for so many further answers."""
@@ -211,9 +214,9 @@ class Load:
 
 
 @contextmanager
-def load_on(serving: Serving, clients: int = 2) -> Iterator[Load]:
+def load_on(serving: Serving, clients: int = 2, pause: float = 0.0) -> Iterator[Load]:
     """``Load`` that ends with the block."""
-    load = Load(serving, clients)
+    load = Load(serving, clients, pause)
     try:
         yield load
     finally:
