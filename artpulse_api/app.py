@@ -17,6 +17,8 @@ from artpulse_api.endpoint import Endpoint
 from artpulse_api.events import EventLog
 from artpulse_api.live import Live
 from artpulse_api.metrics import Metrics
+from artpulse_api.seldom import Seldom
+from artpulse_api.shadow import Shadow
 from artpulse_core.data import problems
 from artpulse_core.settings import Settings
 
@@ -32,13 +34,16 @@ def create_app(
     app.config.update(PROVIDE_AUTOMATIC_OPTIONS=False, MAX_CONTENT_LENGTH=endpoint.MEGABYTE)
     metrics = Metrics(settings.latency_buckets)
     metrics.attach(app)
+    log_of_events = EventLog(settings.run / "spool", metrics, with_features=settings.events_features)
     parts = serving.Serving(
         settings=settings,
         declared=tuple(problems.load(settings)),
         gate=Gate(settings),
         live=Live(settings.run, metrics, clock),
         metrics=metrics,
-        events=EventLog(settings.run / "spool", metrics, with_features=settings.events_features),
+        events=log_of_events,
+        shadow=Shadow(metrics, log_of_events),
+        seldom=Seldom(),
         clock=clock,
     )
     app.extensions[serving.EXTENSION] = parts

@@ -136,6 +136,8 @@ class ModelInfo(Identity):
     metrics: dict[str, Any]
     evaluation: dict[str, Any]
     rollout_mode: str
+    rollout_percent: float = Field(description="Share of the requests that the secondary answers.")
+    secondary: Identity | None = Field(description="The version in the other slot, while there is one.")
     unaudited: bool = Field(description="True when the alias was moved outside ArtPulse.")
     release: int
     loaded_at: str
@@ -178,6 +180,7 @@ class ModelRow(_Document):
     problem: str
     model: str
     mode: str
+    percent: float
     slots: dict[str, Identity]
 
 

@@ -87,7 +87,9 @@ def _view(serving: Serving, endpoint: Endpoint, role: Access) -> Callable[..., R
                 serving.metrics.auth_failure(refusal.reason)
                 raise
         current.max_content_length = max_bytes
-        return handler(serving, Call(g.request_id, caller, current, g.started), **parameters)
+        return handler(
+            serving, Call(g.request_id, caller, current, g.started, serving.live.current), **parameters
+        )
 
     return view
 

@@ -1,7 +1,7 @@
-"""One event line a predicted row.
+"""One event line a predicted row, and one more for each slot that failed it or answered it in the shadow.
 
-Belongs here: the line's shape and appending it to this worker's spool. A line that cannot be written is counted and
-never fails the answer. Does not belong here: shipping lines to the database (the agent does).
+Belongs here: the lines' shape and appending them to this worker's spool. A line that cannot be written is counted
+and never fails the answer. Does not belong here: shipping lines to the database (the agent does).
 """
 
 from __future__ import annotations
@@ -11,28 +11,49 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
 
-from artpulse_api.live import Service
 from artpulse_api.metrics import Metrics
+from artpulse_api.seldom import Seldom
+from artpulse_api.slots import Served, SlotName
+from artpulse_api.work import Result, Work
 from artpulse_core.exchange.spool import SpoolWriter
 
 log = logging.getLogger("artpulse.api")
+FAILED = "model_failed"
+DISAGREES = "disagrees"
+SHADOW = "shadow"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all lines of one request share."""
+
+    request_id: str
+    at: str
+    routing: str
+    caller: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of an answer as an event: ``features`` in the manifest's order, None where the row was refused."""
+    """One row as an event; ``output`` is None where there was no answer, ``features`` where they are not told.
+
+    ``mark`` makes the id of a second line for the same row. A ``blameless`` line is no slot's: the row was refused.
+    """
 
     number: int
     content: str
-    features: np.ndarray | None
-    output: dict[str, Any] | None
-    confidence: float | None
+    features: np.ndarray | None = None
+    output: dict[str, Any] | None = None
+    confidence: float | None = None
     warnings: Sequence[str] = ()
+    status: Literal["ok", "error", "shadow"] = "ok"
+    mark: str = ""
+    blameless: bool = False
 
 
 class EventLog:
@@ -43,43 +64,40 @@ class EventLog:
         self._metrics = metrics
         self._with_features = with_features
         self._lock = threading.Lock()
+        self._seldom = Seldom()
         self._writer: SpoolWriter | None = None
 
     def write(
-        self,
-        service: Service,
-        rows: Sequence[Row],
-        *,
-        request_id: str,
-        at: str,
-        mode: str,
-        routing: str,
-        caller: str,
-        latency_ms: float,
+        self, asked: Asked, served: Served, name: SlotName, rows: Sequence[Row], *, latency_ms: float
     ) -> None:
-        """One line a row, all with one system call."""
-        manifest = service.predictor.bundle.manifest
+        """One line a row about slot ``name``, loaded or not, all with one system call."""
+        slot = served.slot(name)
+        loaded = served.primary if name == "primary" else served.secondary
+        manifest = loaded.predictor.bundle.manifest if loaded else None
         common = {
-            "at": at,
-            "request_id": request_id,
-            "problem": service.problem,
-            "model": service.model,
-            "version": service.slot.version,
-            "digest": service.slot.digest,
-            "slot": service.name,
-            "mode": mode,
+            "at": asked.at,
+            "request_id": asked.request_id,
+            "problem": served.primary.problem,
+            "model": served.released.model,
+            "version": slot.version,
+            "digest": slot.digest,
+            "slot": name,
+            "mode": served.released.mode,
             "latency_ms": latency_ms,
-            "routing": routing,
-            "caller": caller,
-            "fingerprint": manifest.fingerprint,
+            "routing": asked.routing,
+            "caller": asked.caller,
+            "fingerprint": loaded.fingerprint if loaded else None,
         }
-        names = manifest.feature_names if self._with_features else None
+        names = manifest.feature_names if manifest and self._with_features else None
         lines = b"".join([_line(common, row, names) for row in rows])
         try:
             self._spool().append(lines)
         except OSError as error:
             self._metrics.events_dropped(len(rows))
-            log.error("%d event lines of request %s were not written: %s", len(rows), request_id, error)
+            if self._seldom.now("dropped"):
+                log.error(
+                    "%d event lines of request %s were not written: %s", len(rows), asked.request_id, error
+                )
 
     def _spool(self) -> SpoolWriter:
         if self._writer is None:
@@ -89,20 +107,76 @@ class EventLog:
         return self._writer
 
 
+def answered(work: Work, result: Result) -> list[Row]:
+    """The lines of rows that a slot answered."""
+    numbers = result.numbers
+    return [
+        Row(
+            number,
+            work.contents[place],
+            numbers.matrix[place],
+            {"label": result.labels[place], "probabilities": result.probabilities[place]},
+            result.confidences[place],
+            numbers.warnings[place],
+        )
+        for place, number in enumerate(work.accepted)
+    ]
+
+
+def refused(work: Work) -> list[Row]:
+    """The lines of rows that broke the contract, so that the log has a line for each row that was asked."""
+    reasons: dict[int, list[str]] = {}
+    for row, issue in work.issues:
+        reasons.setdefault(row, []).append(f"{issue.code} {issue.pointer}")
+    return [Row(row, "", warnings=texts, status="error", blameless=True) for row, texts in reasons.items()]
+
+
+def failed(work: Work, *, mark: str = "", shadow: bool = False) -> list[Row]:
+    """The lines of rows that a slot should have answered and did not."""
+    return [
+        Row(
+            number,
+            work.contents[place],
+            warnings=(FAILED,),
+            status="shadow" if shadow else "error",
+            mark=mark,
+        )
+        for place, number in enumerate(work.accepted)
+    ]
+
+
+def shadowed(work: Work, result: Result, labels: Sequence[str]) -> list[Row]:
+    """The lines of what the secondary says to rows the primary answered with ``labels``; features stand there."""
+    return [
+        Row(
+            number,
+            work.contents[place],
+            output={"label": result.labels[place], "probabilities": result.probabilities[place]},
+            confidence=result.confidences[place],
+            warnings=() if result.labels[place] == labels[place] else (DISAGREES,),
+            status="shadow",
+            mark=SHADOW,
+        )
+        for place, number in enumerate(work.accepted)
+    ]
+
+
 def _line(common: dict[str, Any], row: Row, names: Sequence[str] | None) -> bytes:
     features = None
     if names is not None and row.features is not None:
         # float32, as the model saw them: half the bytes, which counts for a picture's hundreds of numbers
         features = dict(zip(names, row.features.astype(np.float32), strict=True))
     event = {
-        "id": f"{common['request_id']}:{row.number}",
+        "id": f"{common['request_id']}:{row.number}{':' if row.mark else ''}{row.mark}",
         **common,
         "row": row.number,
-        "status": "error" if row.output is None else "ok",
+        "status": row.status,
         "content": row.content,
         "features": features,
         "output": row.output,
         "confidence": row.confidence,
         "warnings": row.warnings,
     }
+    if row.blameless:
+        event["slot"] = None
     return orjson.dumps(event, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)

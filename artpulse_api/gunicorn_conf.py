@@ -94,6 +94,14 @@ def post_worker_init(worker: Any) -> None:
     serving.of(worker.wsgi).live.start()
 
 
+def worker_exit(server: Any, worker: Any) -> None:
+    """Drop and count the shadow answers that are still owed; a worker that never loaded owes none."""
+    from artpulse_api import serving
+
+    if worker.wsgi is not None:
+        serving.of(worker.wsgi).shadow.stop()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """Forget a dead worker's gauges and report; of its counters keep what it used, for the totals."""
     _forget(worker.pid)

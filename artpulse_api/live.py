@@ -1,7 +1,7 @@
 """The models in service: one immutable snapshot a worker, swapped when the agent publishes a release.
 
-Belongs here: watching ``release.json``, loading beside the old, the golden check, the swap, and choosing the slot
-that answers. Does not belong here: deciding what is served (the agent writes that), or the network.
+Belongs here: watching ``release.json``, loading beside the old, the golden check, the swap, the worker's report. Does
+not belong here: deciding what is served (the agent writes that), the split between slots (``slots``), the network.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from artpulse_api import surroundings
 from artpulse_api.metrics import Metrics
-from artpulse_core.data.contract import Contract
+from artpulse_api.slots import Served, Service, SlotName, Snapshot
 from artpulse_core.errors import BundleError
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease, Release, Slot, WorkerStatus
@@ -27,52 +27,6 @@ log = logging.getLogger("artpulse.api")
 INTERVAL_SECONDS = 0.25
 RETRY_TICKS = 40  # a load that failed is tried again after ten seconds, the release being the same
 Signature = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Service:
-    """One loaded model version in one slot."""
-
-    problem: str
-    model: str
-    name: str
-    slot: Slot
-    predictor: Predictor
-
-    @property
-    def contract(self) -> Contract:
-        """The contract in the bundle, which is the one that counts."""
-        return self.predictor.bundle.contract
-
-    @property
-    def uri(self) -> str:
-        """The registered version, as MLflow writes it."""
-        return f"models:/{self.model}/{self.slot.version}"
-
-
-@dataclass(frozen=True)
-class Served:
-    """The slots of one problem."""
-
-    released: ProblemRelease
-    primary: Service
-    secondary: Service | None = None
-
-    def choose(self, routing: str) -> Service:
-        """The slot that answers a request with this routing hash; the one place this is decided."""
-        del routing  # a release in mode `single` has one answer for every key
-        return self.primary
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a worker answers from; ``failures`` names problems whose newest release could not be loaded."""
-
-    sequence: int = 0
-    problems: Mapping[str, Served] = field(default_factory=dict)
-    released: Mapping[str, ProblemRelease] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
-    loaded_at: str = ""
 
 
 class Live:
@@ -125,47 +79,62 @@ class Live:
 
     def _swap(self, release: Release) -> None:
         before = self.current
+        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
         services: dict[str, Served] = {}
         failures: dict[str, str] = {}
         for problem, item in release.problems.items():
+            old = before.problems.get(problem)
             try:
-                services[problem] = self._load(problem, item, before.problems.get(problem))
+                services[problem], failure = self._load(problem, item, old, now)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with new files, the old model answers on
                 failures[problem] = str(error)
-                self._metrics.load_failure(problem)
-                log.error("%s of release %d was not loaded: %s", problem, release.sequence, error)
-                if problem in before.problems:
-                    services[problem] = before.problems[problem]
-        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
+                if old is not None:
+                    services[problem] = old.alone()  # its rollout is not what is released now
+            else:
+                failures |= {f"{problem}:secondary": failure} if failure else {}
         self.current = Snapshot(release.sequence, services, release.problems, failures, now)
-        self._report(before)
+        self._tell(before)
 
-    def _load(self, problem: str, item: ProblemRelease, old: Served | None) -> Served:
-        before = [service for service in (old.primary, old.secondary) if service] if old else []
-        known = {service.slot.digest: service.predictor for service in before}
+    def _load(self, problem: str, item: ProblemRelease, old: Served | None, now: str) -> tuple[Served, str]:
+        """The slots of one problem, and why the secondary is missing; raises when the primary cannot be loaded."""
+        loaded = [service for service in (old.primary, old.secondary) if service] if old else []
 
-        def service(name: str, slot: Slot) -> Service:
-            predictor = known.get(slot.digest) or _open(self._run / slot.path, slot.digest, problem)
-            return Service(problem, item.model, name, slot, predictor)
+        def service(name: SlotName, slot: Slot) -> Service:
+            known = [one for one in loaded if one.slot.digest == slot.digest]
+            predictor = known[0].predictor if known else _open(self._run / slot.path, slot.digest, problem)
+            since = next((one.since for one in known if one.name == name), now)
+            return Service(problem, item.model, name, slot, predictor, since)
 
-        secondary = service("secondary", item.secondary) if item.secondary else None
-        return Served(item, service("primary", item.primary), secondary)
+        primary = service("primary", item.primary)
+        if item.secondary is None:
+            return Served(item, primary), ""
+        try:
+            secondary = service("secondary", item.secondary)
+            _same_contract(primary, secondary)
+        except Exception as error:  # noqa: BLE001 - the primary answers the share of a secondary that cannot
+            return Served(item, primary), str(error) or type(error).__name__
+        return Served(item, primary, secondary), ""
 
-    def _report(self, before: Snapshot) -> None:
+    def _tell(self, before: Snapshot) -> None:
+        """Log new failures, set the gauges, write this worker's report."""
         after = self.current
+        for name, message in after.failures.items():
+            self._metrics.load_failure(name.partition(":")[0])
+            if before.failures.get(name) != message:  # it is tried again every few seconds
+                log.error("%s of release %d was not loaded: %s", name, after.sequence, message)
         for snapshot, on in ((before, False), (after, True)):
             for problem, served in snapshot.problems.items():
-                slot = served.primary.slot
-                self._metrics.serving(problem, slot.alias, str(slot.version), slot.digest[:19], on=on)
+                for service in (served.primary, served.secondary):
+                    if service is not None:
+                        slot = service.slot
+                        self._metrics.serving(problem, slot.alias, str(slot.version), slot.digest[:19], on=on)
+        for problem in {*before.problems, *after.problems}:
+            found = after.problems.get(problem)
+            self._metrics.rollout(
+                problem, found.released.mode if found else "", found.percent if found else 0.0
+            )
         self._age()
-        problems = {
-            problem: {
-                "version": served.primary.slot.version,
-                "digest": served.primary.slot.digest,
-                "alias": served.primary.slot.alias,
-            }
-            for problem, served in after.problems.items()
-        }
+        problems = {problem: _report(served) for problem, served in after.problems.items()}
         status = WorkerStatus(os.getpid(), after.sequence, after.loaded_at, problems, after.failures)
         try:
             releases.write_worker(self._run, status)
@@ -194,6 +163,31 @@ def _open(folder: Path, digest: str, problem: str) -> Predictor:
     predictor = Predictor(loaded)
     golden.check(predictor)
     return predictor
+
+
+def _same_contract(primary: Service, secondary: Service) -> None:
+    digests = [service.predictor.bundle.manifest.files["contract.json"] for service in (primary, secondary)]
+    if digests[0] != digests[1]:
+        raise BundleError(
+            f"Version {secondary.slot.version} has another contract than version {primary.slot.version}, "
+            "whose callers it would answer."
+        )
+
+
+def _report(served: Served) -> dict[str, Any]:
+    """One problem in this worker's report; ``secondary`` is None unless it is loaded."""
+
+    def identity(service: Service) -> dict[str, Any]:
+        slot = service.slot
+        return {"version": slot.version, "digest": slot.digest, "alias": slot.alias, "since": service.since}
+
+    released, secondary = served.released, served.secondary
+    return {
+        **identity(served.primary),
+        "mode": released.mode,
+        "percent": released.percent,
+        "secondary": identity(secondary) if secondary else None,
+    }
 
 
 def _signature(path: Path) -> Signature | None:

@@ -80,7 +80,7 @@ class Metrics:
         )
         self._model_info = Gauge(
             "artpulse_model_info",
-            "1 while a worker answers with this model.",
+            "1 while a worker has this model in a slot.",
             ("problem", "alias", "version", "digest"),
             multiprocess_mode="livemax",
             registry=registry,
@@ -111,6 +111,37 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self._percent = Gauge(
+            "artpulse_rollout_percent",
+            "Share of the requests that the release gives to the secondary.",
+            ("problem",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._routed = Counter(
+            "artpulse_rollout_routed_total",
+            "Requests by the slot they belong to, while a share is given away.",
+            ("problem", "slot"),
+            registry=registry,
+        )
+        self._shadow_compared = Counter(
+            "artpulse_shadow_compared_total",
+            "Rows that both slots answered.",
+            ("problem",),
+            registry=registry,
+        )
+        self._shadow_disagreements = Counter(
+            "artpulse_shadow_disagreements_total",
+            "Rows to which the slots gave different labels.",
+            ("problem",),
+            registry=registry,
+        )
+        self._shadow_dropped = Counter(
+            "artpulse_shadow_dropped_total",
+            "Rows the secondary was not asked for: the queue was full, or the worker ended.",
+            ("problem",),
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "artpulse_in_flight",
             "Requests being answered now.",
@@ -119,6 +150,7 @@ class Metrics:
         )
         self._children: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._label_counters: dict[tuple[str, ...], Counter] = {}
+        self._routed_counters: dict[tuple[str, str], Counter] = {}
         self._problem_histograms: dict[tuple[str, str], tuple[Histogram, Histogram]] = {}
         self._exporter: PrometheusMetrics | None = None
 
@@ -171,6 +203,32 @@ class Metrics:
     def prediction_error(self, problem: str, slot: str, code: str, rows: int = 1) -> None:
         """Count rows that got no answer; ``code`` is a stable word."""
         self._prediction_errors.labels(problem, slot, code).inc(rows)
+
+    def rollout(self, problem: str, mode: str, percent: float) -> None:
+        """Say what share the secondary has; counters that may come are there from now on, with 0."""
+        self._percent.labels(problem).set(percent)
+        if mode == "shadow":
+            for counter in (self._shadow_compared, self._shadow_disagreements, self._shadow_dropped):
+                counter.labels(problem)
+        elif percent:
+            for slot in ("primary", "secondary"):
+                self._routed.labels(problem, slot)
+
+    def routed(self, problem: str, slot: str) -> None:
+        """Count a request that belongs to ``slot``, before it is answered."""
+        counter = self._routed_counters.get((problem, slot))
+        if counter is None:
+            counter = self._routed_counters[problem, slot] = self._routed.labels(problem, slot)
+        counter.inc()
+
+    def shadow_compared(self, problem: str, rows: int, differ: int) -> None:
+        """Count rows both slots answered, and those with different labels."""
+        self._shadow_compared.labels(problem).inc(rows)
+        self._shadow_disagreements.labels(problem).inc(differ)
+
+    def shadow_dropped(self, problem: str, rows: int) -> None:
+        """Count rows the secondary was not asked for."""
+        self._shadow_dropped.labels(problem).inc(rows)
 
     def auth_failure(self, reason: str) -> None:
         """Count a request refused for its key."""

@@ -18,8 +18,8 @@ from artpulse_api import openapi_bodies
 from artpulse_api.documents import Problem
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import MEDIA_TYPE
-from artpulse_api.live import Service, Snapshot
 from artpulse_api.openapi_bodies import REF
+from artpulse_api.slots import Service, Snapshot
 from artpulse_api.views.feedback import Feedback
 
 VERSION = "3.1.0"

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from artpulse_api.live import Service
 from artpulse_api.rows import MAX_ROWS
+from artpulse_api.slots import Service
 
 REF = "#/components/schemas/{model}"
 

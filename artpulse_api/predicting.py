@@ -1,48 +1,37 @@
-"""From checked numbers to an answer and its event lines; rows and pictures meet here.
+"""From checked rows to an answer and its event lines; rows and pictures meet here.
 
-Belongs here: which problem and slot answers, the call of the model, the answer's shape, counting, and the event.
-Does not belong here: reading bodies (``rows``, ``pictures``), or the line's format (``events``).
+Belongs here: which problem and slot answers, what happens when a slot fails, counting, and the events. Does not
+belong here: reading bodies (``rows``, ``pictures``), the answer's shape (``answers``), or the lines' (``events``).
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import orjson
 from flask import Response
 
+from artpulse_api import answers, events
 from artpulse_api.errors import RequestRefused
-from artpulse_api.events import Row
-from artpulse_api.live import Served, Service, Snapshot
+from artpulse_api.events import Asked
 from artpulse_api.serving import Call, Serving
-from artpulse_core.errors import BundleError, Issue, ProblemError
+from artpulse_api.shadow import Job
+from artpulse_api.slots import Served, SlotName, Snapshot
+from artpulse_api.work import Result, Work, ask
+from artpulse_core.errors import ArtPulseError, ImageRefused, ProblemError
 
+log = logging.getLogger("artpulse.api")
 JSON = "application/json"
+NO_SLOT = "none"  # the slot in a metric where the request was refused before a model was asked
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is to be answered: ``matrix`` rows are the ``accepted`` ones of ``total``; ``extra`` joins the answer."""
-
-    total: int
-    flat: bool
-    matrix: np.ndarray
-    accepted: Sequence[int]
-    contents: Sequence[str]
-    warnings: Sequence[Sequence[str]]
-    issues: Sequence[tuple[int, Issue]] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
-def find(serving: Serving, problem: str) -> Served:
+def find(serving: Serving, call: Call, problem: str) -> Served:
     """The slots of ``problem``; raises ``ProblemError`` (404) or ``RequestRefused`` (503) saying what to do."""
-    snapshot = serving.live.current
+    snapshot = call.snapshot
     served = snapshot.problems.get(problem)
     if served is not None:
         return served
@@ -61,10 +50,9 @@ def _missing(problem: str, snapshot: Snapshot) -> str:
     )
 
 
-def routing_hash(call: Call, served: Served, content: str) -> str:
-    """What decides the slot: the caller's X-Routing-Key, else the content, salted by the release; 16 hex digits."""
-    key = call.request.environ.get("HTTP_X_ROUTING_KEY") or content
-    return hashlib.sha256(f"{served.released.salt}:{key}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def routing_hash(key: str, salt: str) -> str:
+    """What decides the slot: the routing key salted by the release; 16 hex digits."""
+    return hashlib.sha256(f"{salt}:{key}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def content_hashes(matrix: np.ndarray) -> list[str]:
@@ -72,118 +60,75 @@ def content_hashes(matrix: np.ndarray) -> list[str]:
     return [hashlib.sha256(row.tobytes()).hexdigest() for row in matrix]
 
 
-def respond(
-    serving: Serving, call: Call, work: Work, *, served: Served, service: Service, routing: str
-) -> Response:
-    """Run the model, answer, and append one event line a row."""
-    started = time.perf_counter()
-    probabilities, predictions = _predict(serving, service, work.matrix)
-    seconds = time.perf_counter() - started
-    labels = service.contract.target.labels
-    answered = [labels[index] for index in predictions]
-    confidences = [row[index] for row, index in zip(probabilities, predictions, strict=True)]
-    now = datetime.fromtimestamp(serving.clock(), UTC).isoformat(timespec="milliseconds")
-    spread = [dict(zip(labels, row, strict=True)) for row in probabilities]
-    document = _document(call, served, service)
-    document |= {
-        "labels": _in_place(answered, work),
-        "predictions": _in_place(predictions, work),
-        "probabilities": _in_place(spread, work),
-        "warnings": _sentences(work),
-        **work.extra,
-    }
-    if work.issues:
-        document["errors"] = [{"row": row, **issue.to_dict()} for row, issue in work.issues]
-    if work.flat and answered:
-        document |= {
-            "label": answered[0],
-            "confidence": confidences[0],
-            "model_version": service.slot.version,
-            "timestamp": now,
-        }
-    slot = service.name
-    serving.metrics.predicted(
+def respond(serving: Serving, call: Call, served: Served, work: Work) -> Response:
+    """Ask the slot the request belongs to, and the primary where that one fails; answer, count, append the events.
+
+    The routing key is the caller's X-Routing-Key, else the content.
+    """
+    key = call.request.environ.get("HTTP_X_ROUTING_KEY") or "".join(work.contents)
+    at = datetime.fromtimestamp(serving.clock(), UTC).isoformat(timespec="milliseconds")
+    asked = Asked(call.id, at, routing_hash(key, served.released.salt), call.caller.id)
+    result = _ask(serving, served, work, asked)
+    service = result.service
+    metrics = serving.metrics
+    document = answers.document(call.id, at, served, work, result)
+    metrics.predicted(
         service.problem,
         str(service.slot.version),
-        slot,
-        labels=answered,
-        confidences=confidences,
-        seconds=seconds,
+        service.name,
+        labels=result.labels,
+        confidences=result.confidences,
+        seconds=result.seconds,
     )
-    rows = [
-        Row(
-            number,
-            work.contents[place],
-            work.matrix[place],
-            {"label": answered[place], "probabilities": spread[place]},
-            confidences[place],
-            work.warnings[place],
-        )
-        for place, number in enumerate(work.accepted)
-    ]
-    serving.events.write(
-        service,
-        [*rows, *_refused(serving, service, work)],
-        request_id=call.id,
-        at=now,
-        mode=served.released.mode,
-        routing=routing,
-        caller=call.caller.id,
-        latency_ms=round((time.perf_counter() - call.started) * 1000, 3),
-    )
-    headers = {"X-Model-Version": str(service.slot.version), "X-Rollout-Slot": slot}
-    return Response(orjson.dumps(document), headers=headers, content_type=JSON)
+    rows = events.answered(work, result)
+    if work.issues:
+        refused = events.refused(work)
+        metrics.prediction_error(service.problem, NO_SLOT, "contract_violation", len(refused))
+        rows += refused
+    serving.events.write(asked, served, service.name, rows, latency_ms=_milliseconds(call.started))
+    headers = {"X-Model-Version": str(service.slot.version), "X-Rollout-Slot": service.name}
+    response = Response(orjson.dumps(document), headers=headers, content_type=JSON)
+    if served.released.mode == "shadow" and work.accepted:
+        job = Job.of(served, work, asked, result)
+        response.call_on_close(lambda: serving.shadow.offer(job))  # when the answer has left
+    return response
 
 
-def _predict(serving: Serving, service: Service, matrix: np.ndarray) -> tuple[list[list[float]], list[int]]:
-    if not len(matrix):
-        return [], []
+def _ask(serving: Serving, served: Served, work: Work, asked: Asked) -> Result:
+    """The result of the slot that is asked, else of the primary; raises what the primary raises."""
+    slot = served.choose(asked.routing)
+    if served.percent:
+        serving.metrics.routed(served.primary.problem, slot)
+    if slot == "secondary":
+        try:
+            return _of(serving, served, slot, work, asked, mark=slot)
+        except ImageRefused:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a new model does, the old one answers; it is told in _of
+            slot = "primary"
+    return _of(serving, served, slot, work, asked)
+
+
+def _of(
+    serving: Serving, served: Served, slot: SlotName, work: Work, asked: Asked, *, mark: str = ""
+) -> Result:
+    begun = time.perf_counter()
+    problem = served.primary.problem
     try:
-        prediction = service.predictor.predict(matrix)
-    except BundleError as error:
-        serving.metrics.prediction_error(service.problem, service.name, error.code, len(matrix))
+        return ask(served.service(slot), work)
+    except ImageRefused as refusal:
+        serving.metrics.prediction_error(problem, NO_SLOT, refusal.reason)
         raise
-    return prediction.probabilities.tolist(), prediction.predictions.tolist()
+    except Exception as error:
+        code = error.code if isinstance(error, ArtPulseError) else events.FAILED
+        serving.metrics.prediction_error(problem, slot, code, len(work.accepted))
+        rows = events.failed(work, mark=mark)
+        serving.events.write(asked, served, slot, rows, latency_ms=_milliseconds(begun))
+        if slot == "secondary" and serving.seldom.now((problem, slot)):
+            version = served.slot(slot).version
+            log.error("version %d of %s fails, the primary answers for it: %s", version, problem, error)
+        raise
 
 
-def _document(call: Call, served: Served, service: Service) -> dict[str, Any]:
-    return {
-        "request_id": call.id,
-        "problem": service.problem,
-        "model": service.model,
-        "version": service.slot.version,
-        "mlflow_model_uri": service.uri,
-        "rollout_mode": served.released.mode,
-        "rollout_route": service.name,
-        "synthetic": service.predictor.bundle.manifest.synthetic,
-    }
-
-
-def _in_place(values: Sequence[Any], work: Work) -> Sequence[Any]:
-    if len(values) == work.total:
-        return values
-    found: list[Any] = [None] * work.total
-    for number, value in zip(work.accepted, values, strict=True):
-        found[number] = value
-    return found
-
-
-def _sentences(work: Work) -> list[str]:
-    if work.total == 1:
-        return [sentence for row in work.warnings for sentence in row]
-    return [
-        f"Row {number}: {sentence}"
-        for number, row in zip(work.accepted, work.warnings, strict=True)
-        for sentence in row
-    ]
-
-
-def _refused(serving: Serving, service: Service, work: Work) -> list[Row]:
-    """Event rows of what was refused, so that the log has a line for each row that was asked."""
-    if not work.issues:
-        return []
-    reasons: dict[int, list[str]] = {}
-    for row, issue in work.issues:
-        reasons.setdefault(row, []).append(f"{issue.code} {issue.pointer}")
-    serving.metrics.prediction_error(service.problem, service.name, "contract_violation", len(reasons))
-    return [Row(row, "", None, None, None, texts) for row, texts in reasons.items()]
+def _milliseconds(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 3)

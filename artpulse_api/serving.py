@@ -14,6 +14,9 @@ from artpulse_api.auth import Gate
 from artpulse_api.events import EventLog
 from artpulse_api.live import Live
 from artpulse_api.metrics import Metrics
+from artpulse_api.seldom import Seldom
+from artpulse_api.shadow import Shadow
+from artpulse_api.slots import Snapshot
 from artpulse_core.keys import Caller
 from artpulse_core.settings import Settings
 
@@ -30,17 +33,23 @@ class Serving:
     live: Live
     metrics: Metrics
     events: EventLog
+    shadow: Shadow
+    seldom: Seldom
     clock: Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request: its id, who asks, and when it began (``started`` as ``time.perf_counter``)."""
+    """One request: its id, who asks, and when it began (``started`` as ``time.perf_counter``).
+
+    ``snapshot`` is what all of it is answered from, whatever is released meanwhile.
+    """
 
     id: str
     caller: Caller
     request: Request
     started: float
+    snapshot: Snapshot
 
 
 def of(app: Flask) -> Serving:

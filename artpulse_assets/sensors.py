@@ -1,8 +1,9 @@
-"""The sensors of each lane: new files, and drift; off until somebody switches them on.
+"""The sensors of each lane that ask for a retraining: new files, and drift; off until somebody switches them on.
 
-Belongs here: deciding whether a retraining is asked for. Run keys are content (a listing digest with the run
-that was learned from before, a drift episode), because Dagster remembers them for ever. Drift alone trains nothing: without new pictures or labels the same model
-would come out again, so the sensor says that and waits.
+Belongs here: deciding whether a retraining is asked for. Does not belong here: the sensor that asks for no run and
+steps a rollout (``rollout_sensor``). Run keys are content (a listing digest with the run that was learned from
+before, a drift episode), because Dagster remembers them for ever. Drift alone trains nothing: without new pictures or
+labels the same model would come out again, so the sensor says that and waits.
 """
 
 import json
@@ -16,13 +17,14 @@ from artpulse_assets.lane_data import LISTING
 from artpulse_assets.lane_watch import feedback
 from artpulse_assets.pipeline import dataset, ingest
 from artpulse_assets.resources import Workshop
+from artpulse_assets.rollout_sensor import build_rollout_sensor
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import DataError
 
 
 def build_sensors(lane: Lane) -> list[dg.SensorDefinition]:
-    """Both sensors of a lane."""
-    return [_new_files(lane.problem), _drift(lane.problem)]
+    """All sensors of a lane."""
+    return [_new_files(lane.problem), _drift(lane.problem), build_rollout_sensor(lane.problem)]
 
 
 def _new_files(problem: Problem) -> dg.SensorDefinition:

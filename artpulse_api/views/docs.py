@@ -52,7 +52,7 @@ def openapi_json(serving: Serving, call: Call) -> Response:
     """The API as OpenAPI 3.1, with the contracts of the models in service."""
     declared: Sequence[Endpoint] = current_app.extensions[EXTENSION]
     document = openapi.document(
-        declared, serving.live.current, default=default_problem(serving), open_here=serving.gate.open
+        declared, call.snapshot, default=default_problem(serving, call), open_here=serving.gate.open
     )
     return reply.json(document)
 

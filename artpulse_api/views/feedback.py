@@ -30,7 +30,7 @@ class Feedback(BaseModel):
 def feedback(serving: Serving, call: Call) -> Response:
     """Hand the label to the agent, which knows the request and who asked."""
     sent = _parse(json_body(call.request))
-    served = serving.live.current.problems
+    served = call.snapshot.problems
     labels = {name: item.primary.contract.target.labels for name, item in served.items()}
     if labels and not any(sent.label in known for known in labels.values()):
         message = f"No served model has the label {sent.label[:60]!r}."

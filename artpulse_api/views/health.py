@@ -20,7 +20,7 @@ def health(serving: Serving, call: Call) -> Response:
 
 def ready(serving: Serving, call: Call) -> Response:
     """Ready when every problem of the release is loaded in this worker; loads nothing itself."""
-    snapshot = serving.live.current
+    snapshot = call.snapshot
     around = surroundings.read(serving.settings.run, serving.clock())
     degraded = [*around.degraded, *(f"model:{name}" for name in sorted(snapshot.failures))]
     missing = [name for name in snapshot.released if name not in snapshot.problems]

@@ -9,9 +9,9 @@ from flask import Response
 from artpulse_api.choosing import default_problem
 from artpulse_api.documents import Metadata, ModelInfo, Models, Schema
 from artpulse_api.endpoint import Endpoint
-from artpulse_api.live import Served, Service
 from artpulse_api.predicting import find
 from artpulse_api.serving import Call, Serving
+from artpulse_api.slots import Served, Service
 from artpulse_api.views import reply
 
 
@@ -28,8 +28,8 @@ def metadata(serving: Serving, call: Call) -> Response:
         "feature_set": manifest.features,
         "features": manifest.feature_names,
         "metrics": _metrics(service),
-        "default_problem": default_problem(serving),
-        "problems": sorted(serving.live.current.problems),
+        "default_problem": default_problem(serving, call),
+        "problems": sorted(call.snapshot.problems),
     }
     return reply.json(document)
 
@@ -50,9 +50,11 @@ def model_info(serving: Serving, call: Call) -> Response:
         "metrics": _metrics(service),
         "evaluation": bundle.evaluation,
         "rollout_mode": served.released.mode,
+        "rollout_percent": served.percent,
+        "secondary": _identity(served.secondary) if served.secondary else None,
         "unaudited": served.released.unaudited,
-        "release": serving.live.current.sequence,
-        "loaded_at": serving.live.current.loaded_at,
+        "release": call.snapshot.sequence,
+        "loaded_at": call.snapshot.loaded_at,
     }
     return reply.json(document)
 
@@ -67,20 +69,20 @@ def schema(serving: Serving, call: Call) -> Response:
 
 def models(serving: Serving, call: Call) -> Response:
     """Every served problem with its slots."""
-    snapshot = serving.live.current
+    snapshot = call.snapshot
     rows = []
     for name, served in sorted(snapshot.problems.items()):
         slots = {
             service.name: _identity(service) for service in (served.primary, served.secondary) if service
         }
-        rows.append(
-            {"problem": name, "model": served.released.model, "mode": served.released.mode, "slots": slots}
-        )
+        released = served.released
+        row = {"problem": name, "model": released.model, "mode": released.mode, "percent": served.percent}
+        rows.append({**row, "slots": slots})
     return reply.json({"release": snapshot.sequence, "models": rows})
 
 
 def _served(serving: Serving, call: Call) -> Served:
-    return find(serving, call.request.args.get("problem") or default_problem(serving))
+    return find(serving, call, call.request.args.get("problem") or default_problem(serving, call))
 
 
 def _identity(service: Service) -> dict[str, Any]:

@@ -9,20 +9,21 @@ from artpulse_api.choosing import default_problem
 from artpulse_api.documents import Answer
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import RequestRefused
-from artpulse_api.predicting import Work, content_hashes, find, respond, routing_hash
+from artpulse_api.predicting import NO_SLOT, content_hashes, find, respond
 from artpulse_api.serving import Call, Serving
 from artpulse_api.views import reply
+from artpulse_api.work import Numbers, Work
 from artpulse_core.errors import ContractViolation
 
 
 def predict(serving: Serving, call: Call) -> Response:
     """Answer rows with the model of the default problem."""
-    return predict_problem(serving, call, default_problem(serving))
+    return predict_problem(serving, call, default_problem(serving, call))
 
 
 def predict_problem(serving: Serving, call: Call, problem: str) -> Response:
     """Answer rows with the model of ``problem``."""
-    served = find(serving, problem)
+    served = find(serving, call, problem)
     contract = served.primary.contract  # both slots have the same one
     if not contract.fields:
         message = f"{problem} answers pictures, not rows: POST one to /predict/{problem}/image."
@@ -31,20 +32,19 @@ def predict_problem(serving: Serving, call: Call, problem: str) -> Response:
     try:
         checked = rows.check(body, contract, partial=reply.flag(call.request, "partial"))
     except ContractViolation as violation:
-        serving.metrics.prediction_error(problem, served.primary.name, violation.code)
+        serving.metrics.prediction_error(problem, NO_SLOT, violation.code)
         raise
-    contents = content_hashes(checked.matrix)
-    routing = routing_hash(call, served, "".join(contents))
+    numbers = Numbers(checked.matrix, checked.warnings)
     work = Work(
         total=checked.total,
         flat=checked.flat,
-        matrix=checked.matrix,
         accepted=checked.accepted,
-        contents=contents,
-        warnings=checked.warnings,
+        contents=content_hashes(checked.matrix),
+        numbers=lambda _: numbers,
+        size=checked.matrix.nbytes,
         issues=checked.issues,
     )
-    return respond(serving, call, work, served=served, service=served.choose(routing), routing=routing)
+    return respond(serving, call, served, work)
 
 
 _REFUSALS = (400, 401, 403, 404, 413, 415, 422, 503)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from artpulse_api import pictures
 from artpulse_api.choosing import picture_problem
 from artpulse_api.documents import PictureAnswer
 from artpulse_api.endpoint import Endpoint
-from artpulse_api.live import Service
-from artpulse_api.predicting import Work, find, respond, routing_hash
+from artpulse_api.pictures import Picture
+from artpulse_api.predicting import find, respond
 from artpulse_api.serving import Call, Serving
+from artpulse_api.slots import Service
+from artpulse_api.work import Numbers, Work
 from artpulse_core import features
 from artpulse_core.errors import ImageRefused
 
@@ -23,36 +26,36 @@ SHOWN = features.get("core5")
 
 def predict_image(serving: Serving, call: Call) -> Response:
     """Answer a picture with the model of the image problem."""
-    return predict_problem_image(serving, call, picture_problem(serving))
+    return predict_problem_image(serving, call, picture_problem(serving, call))
 
 
 def predict_problem_image(serving: Serving, call: Call, problem: str) -> Response:
     """Answer a picture with the model of ``problem``, whose features are taken from it."""
-    served = find(serving, problem)
+    served = find(serving, call, problem)
     picture = pictures.from_request(call.request)
-    content = hashlib.sha256(picture.data).hexdigest()
-    routing = routing_hash(call, served, content)
-    service = served.choose(routing)
-    try:
-        vector, shown = _numbers(service, picture.data)
-    except ImageRefused as refusal:
-        serving.metrics.prediction_error(problem, service.name, refusal.reason)
-        raise picture.refused(refusal) from None
-    matrix = vector.reshape(1, -1)
-    warnings = service.contract.warnings(matrix)[0] if service.contract.fields else ()
     work = Work(
         total=1,
         flat=True,
-        matrix=matrix,
         accepted=(0,),
-        contents=(content,),
-        warnings=((*picture.warnings, *warnings),),
-        extra={"features": shown},
+        contents=(hashlib.sha256(picture.data).hexdigest(),),
+        numbers=partial(_numbers, picture),
+        size=len(picture.data),
     )
-    return respond(serving, call, work, served=served, service=service, routing=routing)
+    try:
+        return respond(serving, call, served, work)
+    except ImageRefused as refusal:
+        raise picture.refused(refusal) from None
 
 
-def _numbers(service: Service, data: bytes) -> tuple[np.ndarray, dict[str, Any]]:
+def _numbers(picture: Picture, service: Service) -> Numbers:
+    """The picture as the model takes it; the two slots may have different feature sets."""
+    vector, shown = _features(service, picture.data)
+    matrix = vector.reshape(1, -1)
+    warnings = service.contract.warnings(matrix)[0] if service.contract.fields else ()
+    return Numbers(matrix, ((*picture.warnings, *warnings),), {"features": shown})
+
+
+def _features(service: Service, data: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     """The model's features of a picture, and the five a person can read."""
     predictor = service.predictor
     vector = predictor.features_of(data)

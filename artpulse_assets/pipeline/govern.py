@@ -25,7 +25,7 @@ from artpulse_assets.pipeline import (
 )
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.pipeline.memo import Memo
-from artpulse_core.control import notes, promotion, served
+from artpulse_core.control import notes, promotion, registration, served
 from artpulse_core.data.problems import Problem
 from artpulse_core.data.sources import is_synthetic
 from artpulse_core.errors import ChangeRefused
@@ -227,7 +227,7 @@ def _register(
     actor: str,
     now: datetime,
 ) -> int:
-    return promotion.register(
+    return registration.register(
         database,
         registry,
         problem=problem.name,

@@ -1,80 +1,31 @@
 """Promotion: the only writer of what is served.
 
-Belongs here: registering a version, moving the champion forward and back, and finishing what a killed process
-left. Each change is one row of the table, opened before an alias moves and closed after. Two locks guard it: a
-lock that dies with its process says who is at work now, the open row says what was being done.
+Belongs here: the one way every change goes (``carry_out``), moving the champion forward and back, freezing, and
+finishing what a killed process left. Each change is one row of the table, opened before an alias moves and closed
+after. Two locks guard it: a lock that dies with its process says who is at work now, the open row says what was
+being done. Registering is ``registration``, rollouts are ``traffic``; both go through ``carry_out`` or ``settle``.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from artpulse_core.control import lineage, rules
+from artpulse_core.control import aliases, lineage, rules
+from artpulse_core.control.lineage import CHALLENGER, CHAMPION, PREVIOUS
 from artpulse_core.control.registry import Registry
-from artpulse_core.errors import ArtPulseError, ChangeConflict, ChangeRefused, RegistryError
+from artpulse_core.control.rules import Decision, Request, Seen
+from artpulse_core.errors import ArtPulseError, ChangeConflict, ChangeRefused
 from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database, LockHeld
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-
-
-def register(
-    db: Database,
-    registry: Registry,
-    *,
-    problem: str,
-    model: str,
-    bundle_dir: Path,
-    digest: str,
-    run_id: str,
-    key: str,
-    tags: Mapping[str, str],
-    actor: str,
-    reason: str,
-    now: datetime,
-) -> int:
-    """Make the bundle the next version of ``model``; it becomes ``challenger`` if there is a champion.
-
-    The digest is recorded in the change row, where nobody who can alter artifacts can alter it. Raises
-    ``ChangeConflict``, ``RegistryError``, ``StoreError`` or ``BundleError``.
-    """
-    with _alone(db, model):
-        _settle(db, registry, model, now)
-        uri = registry.log_bundle(bundle_dir, run_id=run_id, model=model)
-        request: dict[str, Any] = {
-            "model": model,
-            "action": "register",
-            "expected": registry.alias(model, CHAMPION),
-            "rollout": {"digest": digest, "key": key, "problem": problem},
-            "actor": actor,
-            "reason": reason,
-            "verdict": None,
-            "idempotency_key": None,
-            "now": now,
-        }
-        known = [info.version for info in registry.versions(model)]
-        row = changes.open_change(db, target=max(known, default=0) + 1, **request)
-        try:
-            version = registry.register(
-                model, uri, run_id=run_id, digest=digest, tags={**tags, "key": key, "problem": problem}
-            )
-            if version != row.target:  # MLflow counts deleted versions too, or somebody registered by hand
-                changes.undo(db, row, now)
-                row = changes.open_change(db, target=version, **request)
-            _finish_registration(db, registry, row, now)
-        except Exception:
-            with contextlib.suppress(
-                ArtPulseError
-            ):  # the first error is the one to report; the row stays open
-                _settle(db, registry, model, now)
-            raise
-        return version
+__all__ = ("CHALLENGER", "CHAMPION", "PREVIOUS", "adopt", "freeze", "promote", "recover", "rollback")
+MOVING = ("promote", "rollback")  # these set the champion alias; an adopted one stands already
+KILLED = "the process that made it ended before it was done."
 
 
 def promote(
@@ -89,42 +40,34 @@ def promote(
     verdict: Mapping[str, Any] | None,
     override: bool = False,
     idempotency_key: str | None = None,
+    decided_on: int | None = None,
     now: datetime,
 ) -> Change:
-    """Make ``version`` the champion in place of ``expected`` (None: there is no champion yet).
+    """Make ``version`` the champion in place of ``expected`` (None: there is no champion yet); ends a rollout.
 
-    Raises ``ChangeRefused`` when the verdict is not ``promote`` and nobody overrides it with a reason,
-    ``ChangeConflict`` when the champion is another than expected or a change is under way, ``RegistryError``.
+    The verdict must say ``promote``, or ``pass`` for the approved secondary of a rollout. ``decided_on`` is the sequence
+    of the state row that was looked at, if somebody looked. Raises ``ChangeRefused`` when the verdict says no and nobody
+    overrides it with a reason, ``ChangeConflict`` when the champion is another than expected, a newer state row counts
+    or a change is under way, ``RegistryError``, ``StoreError``.
     """
-    request: dict[str, Any] = {
-        "model": model,
-        "action": "promote",
-        "expected": expected,
-        "target": version,
-        "actor": actor,
-        "reason": reason,
-        "verdict": verdict,
-        "idempotency_key": idempotency_key,
-        "now": now,
-    }
-    with _alone(db, model):
-        _settle(db, registry, model, now)
-        if (first := rules.replayed(db, idempotency_key, model, "promote", version)) is not None:
-            return first
-        why = rules.refusal(verdict, override, reason)
-        aliases = registry.aliases(model)
-        current = aliases.get(CHAMPION)
-        if why is None and current == version:
-            why = f"Version {version} of {model} is the champion already."
-        if why is not None:
-            changes.refuse(db, **request)
-            raise ChangeRefused(why)
-        if current != expected:
-            raise ChangeConflict(
-                f"The champion of {model} is {rules.named(current)}, not {rules.named(expected)}; look again and repeat."
-            )
-        rules.check_version(db, registry, model, version)
-        return _carry_out(db, registry, changes.open_change(db, **request), aliases, now)
+    request = Request(
+        model, "promote", actor, reason, {"version": version}, expected, version, verdict, idempotency_key
+    )
+
+    def decide(seen: Seen) -> Decision:
+        state = seen.state
+        passed = ("promote", "pass") if state.approved and state.secondary == version else ("promote",)
+        rules.check_reason(request)
+        rules.expect_row(seen, decided_on)
+        rules.check_thawed(seen)
+        rules.check_verdict(verdict, override, "promotion", *passed)
+        if seen.champion == version:
+            raise ChangeRefused(f"Version {version} of {model} is the champion already.")
+        rules.expect(seen, expected)
+        rules.check_version(seen, version)
+        return Decision(expected, version, lineage.crowned(seen.rows, version).to_dict())
+
+    return carry_out(db, registry, request, now, decide)
 
 
 def rollback(
@@ -140,49 +83,136 @@ def rollback(
 ) -> Change:
     """Go back to the newest earlier champion that was not rejected; the version that is left is rejected.
 
-    Raises ``ChangeRefused`` when there is none, ``ChangeConflict`` as ``promote`` does.
+    Ends a rollout, and is allowed while changes are frozen. Raises ``ChangeRefused`` when there is nothing to go back
+    to, else as ``promote`` does.
     """
-    with _alone(db, model):
-        _settle(db, registry, model, now)
-        if (first := rules.replayed(db, idempotency_key, model, "rollback", None)) is not None:
-            return first
-        aliases = registry.aliases(model)
-        current = aliases.get(CHAMPION)
-        if expected is not None and expected != current:
-            raise ChangeConflict(
-                f"The champion of {model} is {rules.named(current)}, not {rules.named(expected)}."
-            )
-        existing = {info.version for info in registry.versions(model) if info.digest}
-        target = lineage.rollback_target(changes.history(db, model), current, existing)
-        request: dict[str, Any] = {
-            "model": model,
-            "action": "rollback",
-            "expected": current,
-            "target": target,
-            "actor": actor,
-            "reason": reason,
-            "verdict": None,
-            "idempotency_key": idempotency_key,
-            "now": now,
-        }
-        if current is None or target is None:
-            changes.refuse(db, **request)
+    request = Request(model, "rollback", actor, reason, expected=expected, idempotency_key=idempotency_key)
+
+    def decide(seen: Seen) -> Decision:
+        rules.check_reason(request)
+        if expected is not None:
+            rules.expect(seen, expected)
+        target = lineage.rollback_target(seen.rows, seen.champion, seen.existing)
+        if seen.champion is None or target is None:
             raise ChangeRefused(f"{model} has no earlier champion to go back to.")
-        rules.check_version(db, registry, model, target)
-        return _carry_out(db, registry, changes.open_change(db, **request), aliases, now)
+        rules.check_version(seen, target)
+        return Decision(seen.champion, target, lineage.crowned(seen.rows, target).to_dict())
+
+    return carry_out(db, registry, request, now, decide)
+
+
+def adopt(
+    db: Database,
+    registry: Registry,
+    model: str,
+    *,
+    actor: str,
+    reason: str,
+    idempotency_key: str | None = None,
+    now: datetime,
+) -> Change:
+    """The champion alias was moved by another hand: the table follows it; ends a rollout.
+
+    Raises ``ChangeRefused`` when table and alias agree, the version was not registered by ArtPulse, or changes are
+    frozen; else as ``promote`` does.
+    """
+    request = Request(model, "adopt", actor, reason, idempotency_key=idempotency_key)
+
+    def decide(seen: Seen) -> Decision:
+        rules.check_reason(request)
+        rules.check_thawed(seen)
+        known = lineage.champion_of(seen.rows)
+        if seen.champion is None:
+            raise ChangeRefused(f"{model} has no champion alias to adopt.")
+        if seen.champion == known:
+            raise ChangeRefused(f"The champion of {model} is {rules.named(known)}, as the table says.")
+        rules.check_version(seen, seen.champion)
+        return Decision(known, seen.champion, lineage.crowned(seen.rows, seen.champion).to_dict())
+
+    return carry_out(db, registry, request, now, decide)
+
+
+def freeze(
+    db: Database,
+    registry: Registry,
+    model: str,
+    *,
+    frozen: bool,
+    actor: str,
+    reason: str,
+    idempotency_key: str | None = None,
+    now: datetime,
+) -> Change:
+    """Refuse every change of the model but rollback, pause, abort and register from now on, or lift that.
+
+    Needs the table only: it works while the registry is away. Raises ``ChangeRefused`` when it is so already.
+    """
+    asked = {"frozen": frozen}
+    request = Request(model, "freeze", actor, reason, asked, idempotency_key=idempotency_key)
+
+    def decide(seen: Seen) -> Decision:
+        rules.check_reason(request)
+        if frozen:
+            rules.check_thawed(seen)
+        elif lineage.frozen_by(seen.rows) is None:
+            raise ChangeRefused(f"Changes of {model} are not frozen.")
+        return Decision(lineage.champion_of(seen.rows), None, asked)
+
+    return carry_out(db, registry, request, now, decide)
 
 
 def recover(db: Database, registry: Registry, now: datetime) -> list[Change]:
     """Complete or undo what killed processes left open; changes of living processes are left alone."""
     finished: list[Change] = []
     for model in dict.fromkeys(row.model for row in changes.open_rows(db)):
-        with contextlib.suppress(ChangeConflict), _alone(db, model):
-            finished += _settle(db, registry, model, now)
+        with contextlib.suppress(ChangeConflict), alone(db, model):
+            finished += settle(db, registry, model, now)
     return finished
 
 
+def carry_out(
+    db: Database, registry: Registry, request: Request, now: datetime, decide: Callable[[Seen], Decision]
+) -> Change:
+    """The way of every change: first answer of a repeated key, lock, open rows settled, refused or opened, done.
+
+    ``decide`` raises ``ChangeRefused`` or ``ChangeConflict`` for what may not be; both become a row.
+    """
+    if (first := rules.replayed(db, request)) is not None:
+        return first
+    with alone(db, request.model):
+        settle(db, registry, request.model, now)
+        if (first := rules.replayed(db, request)) is not None:  # it was open, or made while we waited
+            return first
+        seen = Seen(db, registry, request.model)
+        asked = {"asked": dict(request.asked)}
+        try:
+            decision = decide(seen)
+        except (ChangeRefused, ChangeConflict) as no:
+            given = {"expected": request.expected, "target": request.target}
+            document = {**asked, "code": no.code}
+            changes.refuse(db, **request.columns(), **given, rollout=document, outcome=no.message, now=now)
+            raise
+        row = changes.open_change(
+            db,
+            **request.columns(),
+            expected=decision.expected,
+            target=decision.target,
+            rollout={**decision.rollout, **asked},
+            now=now,
+        )
+        try:
+            if row.action in MOVING and row.target is not None:
+                registry.set_alias(row.model, CHAMPION, row.target)
+            return _complete(db, registry, row, now)
+        except Exception as error:
+            if (done := _take_back(db, registry, row, error, now)) is not None:
+                return done
+            raise
+
+
 @contextlib.contextmanager
-def _alone(db: Database, model: str) -> Iterator[None]:
+def alone(db: Database, model: str) -> Iterator[None]:
+    """Hold the lock on the changes of ``model``. Raises ``ChangeConflict`` when a living process holds it."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(db.lock(f"change of {model}"))
@@ -191,87 +221,70 @@ def _alone(db: Database, model: str) -> Iterator[None]:
         yield
 
 
-def _settle(db: Database, registry: Registry, model: str, now: datetime) -> list[Change]:
-    # Called under the lock, so whoever opened these rows is gone.
+def settle(db: Database, registry: Registry, model: str, now: datetime) -> list[Change]:
+    """Complete or undo the open rows of ``model``. Called under the lock, so whoever opened them is gone."""
     return [_settle_row(db, registry, row, now) for row in changes.open_rows(db, model)]
 
 
 def _settle_row(db: Database, registry: Registry, row: Change, now: datetime) -> Change:
     if row.action == "register":
-        made = registry.version(row.model, row.target) if row.target is not None else None
-        if made is None or row.rollout is None or made.digest != row.rollout["digest"]:
-            return changes.undo(db, row, now)
-        return _finish_registration(db, registry, row, now)
-    if registry.alias(row.model, CHAMPION) != row.target:
-        return changes.undo(db, row, now)
-    _align(db, registry, row)
-    return changes.close(db, row, now)
-
-
-def _finish_registration(db: Database, registry: Registry, row: Change, now: datetime) -> Change:
-    assert row.target is not None
-    if registry.alias(row.model, CHAMPION) is not None:
-        registry.set_alias(row.model, CHALLENGER, row.target)
-    return changes.close(db, row, now)
-
-
-def _carry_out(
-    db: Database, registry: Registry, row: Change, before: Mapping[str, int], now: datetime
-) -> Change:
-    assert row.target is not None
-    try:
-        registry.set_alias(row.model, CHAMPION, row.target)
-        if (found := registry.alias(row.model, CHAMPION)) != row.target:
-            raise ChangeConflict(
-                f"The champion of {row.model} became {rules.named(found)} at the same moment."
-            )
-        _align(db, registry, row)
-        done = changes.close(db, row, now)
-    except Exception:
-        with contextlib.suppress(ArtPulseError):  # what cannot be undone now stays open for ``recover``
-            _take_back(registry, row, before)
-            changes.undo(db, row, now)
-        raise
-    with contextlib.suppress(
-        RegistryError
-    ):  # the tags are for people who look at MLflow; the table is the truth
-        _tag(registry, row)
-    return done
-
-
-def _align(db: Database, registry: Registry, row: Change) -> None:
-    """Make ``previous`` and ``challenger`` true to the table with ``row`` done."""
-    rows = [item for item in changes.history(db, row.model) if item.sequence != row.sequence]
-    existing = {info.version for info in registry.versions(row.model) if info.digest}
-    previous = lineage.rollback_target([*rows, replace(row, state="done")], row.target, existing)
-    aliases = registry.aliases(row.model)
-    _restore(registry, row.model, PREVIOUS, previous, aliases)
-    if aliases.get(CHALLENGER) == row.target:
-        registry.delete_alias(row.model, CHALLENGER)
-
-
-def _take_back(registry: Registry, row: Change, before: Mapping[str, int]) -> None:
-    # The champion last: while it still points to the target, ``recover`` would complete the change instead.
-    now = registry.aliases(row.model)
-    if now.get(CHAMPION) not in {row.target, before.get(CHAMPION)}:
-        return  # somebody else moved it after us; theirs stays
-    for alias in (CHALLENGER, PREVIOUS, CHAMPION):
-        _restore(registry, row.model, alias, before.get(alias), now)
-
-
-def _restore(
-    registry: Registry, model: str, alias: str, version: int | None, aliases: Mapping[str, int]
-) -> None:
-    if aliases.get(alias) == version:
-        return
-    if version is None:
-        registry.delete_alias(model, alias)
+        made = _registered(db, registry, row)
+        if (
+            made is not None and made != row.target
+        ):  # MLflow counts deleted versions too, or a hand registered one
+            row = changes.reopen(db, row, made, now, f"The registry made it version {made}.")
+        holds = made is not None
+    elif row.action in changes.MAKES_CHAMPION:
+        holds = registry.alias(row.model, CHAMPION) == row.target
     else:
-        registry.set_alias(model, alias, version)
+        holds = lineage.only_forward(row)
+    if holds:
+        return _complete(db, registry, row, now)
+    aliases.align(registry, row.model, changes.history(db, row.model))
+    return changes.undo(db, row, now, f"Undone: {KILLED}")
 
 
-def _tag(registry: Registry, row: Change) -> None:
-    if row.action == "rollback" and row.expected is not None:
-        registry.set_tag(row.model, row.expected, "rejected", "true")
-    elif row.action == "promote" and row.target is not None:
-        registry.set_tag(row.model, row.target, "rejected", "false")
+def _complete(db: Database, registry: Registry, row: Change, now: datetime) -> Change:
+    if row.action != "freeze":
+        rows = [item for item in changes.history(db, row.model) if item.sequence != row.sequence]
+        champion = row.target if row.action in changes.MAKES_CHAMPION else None
+        aliases.align(registry, row.model, [*rows, replace(row, state="done")], champion)
+    return changes.close(db, row, now)
+
+
+def _take_back(
+    db: Database, registry: Registry, row: Change, error: Exception, now: datetime
+) -> Change | None:
+    """Undo an open row after ``error``; what cannot be undone now stays open for ``recover``.
+
+    Returns the row when the change stands all the same: it was closed though the answer was lost, or it is one that
+    counts as soon as it is open.
+    """
+    with contextlib.suppress(ArtPulseError):
+        found = changes.get(db, row.sequence)
+        if found is None or found.state == "done":
+            return found
+        if lineage.only_forward(row):
+            return found if isinstance(error, ArtPulseError) else None
+        if row.action in MOVING and registry.alias(row.model, CHAMPION) == row.target:
+            aliases.point(registry, row.model, CHAMPION, row.expected)
+        aliases.align(registry, row.model, changes.history(db, row.model))
+        if found.state == "open":
+            changes.undo(db, row, now, str(error))
+    return None
+
+
+def _registered(db: Database, registry: Registry, row: Change) -> int | None:
+    document = row.rollout or {}
+    known = {
+        item.target
+        for item in changes.history(db, row.model)
+        if (item.action, item.state) == ("register", "done")
+    }
+    made = [
+        info.version
+        for info in registry.versions(row.model)
+        if info.version not in known
+        and (info.digest, info.tags.get("key")) == (document.get("digest"), document.get("key"))
+    ]
+    return row.target if row.target in made else max(made, default=None)

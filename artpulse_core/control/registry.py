@@ -57,18 +57,18 @@ class Registry:
     """The registry that the settings name; nothing is opened before the first call."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._lock = Lock()
         self._opened: Any = None
 
     def experiment(self) -> str:
         """Id of the experiment of the settings, made with this installation's artifact root if it is new."""
         with self._mlflow() as client:
-            name = self._settings.mlflow_experiment_name
+            name = self.settings.mlflow_experiment_name
             found = client.get_experiment_by_name(name)
             if found is not None:
                 return str(found.experiment_id)
-            root = self._settings.mlflow_artifacts
+            root = self.settings.mlflow_artifacts
             return str(client.create_experiment(name, artifact_location=root))
 
     def start_run(self, name: str, tags: Mapping[str, str] | None = None) -> str:
@@ -218,13 +218,13 @@ class Registry:
     def _client(self) -> Any:
         with self._lock:
             if self._opened is None:
-                local = SQLITE_SWITCHES if self._settings.tracking_uri.startswith("sqlite") else {}
+                local = SQLITE_SWITCHES if self.settings.tracking_uri.startswith("sqlite") else {}
                 for name, value in {**HTTP_LIMITS, **SWITCHES, **local}.items():
                     os.environ.setdefault(name, value)
                 with quiet():
                     import mlflow
 
-                    tracking, models = self._settings.tracking_uri, self._settings.registry_uri
+                    tracking, models = self.settings.tracking_uri, self.settings.registry_uri
                     mlflow.set_tracking_uri(tracking)
                     mlflow.set_registry_uri(models)
                     self._opened = mlflow.MlflowClient(tracking, models)

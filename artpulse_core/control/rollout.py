@@ -23,9 +23,12 @@ class Plan:
 
     ``steps`` are the percents of the secondary, rising to 100. A step is left no sooner than ``soak_seconds`` after
     it began and with at least ``min_samples`` answers of the secondary in it. Increases are differences of shares
-    (0.05: five points) between the slots: of answers that failed, of answers slower than ``budget_ms``, and the
-    total variation of the label mix. ``alpha`` bounds the error of the whole rollout, however often it is looked
-    at. At ``hard_errors`` failures that are at least ``hard_share`` of its answers the secondary is stopped at once.
+    (0.02: two points) between the slots: of answers that failed, of answers slower than ``budget_ms``, and the
+    total variation of the label mix. A secondary that is shown to be worse, and by more than that, is stopped. A step
+    is passed when at the share of the next one the increase stays below the limit among all requests: before 5 %
+    twenty times the limit may remain possible for the secondary's own answers, before 100 % the limit itself.
+    ``alpha`` bounds the error of the whole rollout, however often it is looked at. At ``hard_errors`` failures that
+    are at least ``hard_share`` of its answers the secondary is stopped at once.
     With ``promote`` the last step ends in a promotion; without, it waits for a person.
     """
 
@@ -33,7 +36,7 @@ class Plan:
     soak_seconds: float = 600.0
     min_samples: int = 100
     alpha: float = 0.05
-    max_error_increase: float = 0.05
+    max_error_increase: float = 0.02
     max_slow_increase: float = 0.10
     max_label_shift: float = 0.25
     budget_ms: float = 250.0

@@ -1,63 +1,194 @@
 """Whether a change may be made: the checks before anything is written.
 
-Belongs here: questions to the table, the registry and the verdict. Does not belong here: moving an alias
-(``promotion``) or judging a model (``artpulse_core.gates``).
+Belongs here: what is asked, what is found, and the questions to the table, the registry and the verdict. Does not
+belong here: moving an alias (``promotion``) or judging a model (``artpulse_core.gates``).
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from artpulse_core.control.registry import Registry
-from artpulse_core.errors import ChangeConflict, ChangeRefused, RegistryError
+from artpulse_core.control import lineage
+from artpulse_core.control.registry import Registry, VersionInfo
+from artpulse_core.control.rollout import Rollout
+from artpulse_core.errors import ArtPulseError, ChangeConflict, ChangeRefused
 from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
+ANSWERS: Mapping[str, type[ArtPulseError]] = {kind.code: kind for kind in (ChangeRefused, ChangeConflict)}
 
-def check_version(db: Database, registry: Registry, model: str, version: int) -> None:
-    """The version exists and carries the digest that was recorded when it was registered.
 
-    Raises ``RegistryError`` or ``ChangeRefused``.
+@dataclass(frozen=True)
+class Request:
+    """What somebody asks for, as far as it is known before anything is looked up.
+
+    ``asked`` is what a repeated request with the same idempotency key must ask for again.
     """
-    info = registry.version(model, version)
+
+    model: str
+    action: str
+    actor: str
+    reason: str
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    expected: int | None = None
+    target: int | None = None
+    verdict: Mapping[str, Any] | None = None
+    idempotency_key: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """What goes into the row as it is."""
+        return {
+            "model": self.model,
+            "action": self.action,
+            "actor": self.actor,
+            "reason": self.reason,
+            "verdict": self.verdict,
+            "idempotency_key": self.idempotency_key,
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a request comes to: the columns of its row that depend on what was found."""
+
+    expected: int | None
+    target: int | None
+    rollout: Mapping[str, Any]
+
+
+class Seen:
+    """The table and the registry as one request finds them; the registry is asked only for what is looked at."""
+
+    def __init__(self, db: Database, registry: Registry, model: str) -> None:
+        self.model = model
+        self.rows = changes.history(db, model)
+        self._registry = registry
+
+    @cached_property
+    def champion(self) -> int | None:
+        """The version the champion alias points to; it is served, whoever moved it."""
+        return self._registry.alias(self.model, lineage.CHAMPION)
+
+    @cached_property
+    def versions(self) -> dict[int, VersionInfo]:
+        """Every version in the registry."""
+        return {info.version: info for info in self._registry.versions(self.model)}
+
+    @property
+    def existing(self) -> set[int]:
+        """The versions that carry a digest, so that they can be served."""
+        return {info.version for info in self.versions.values() if info.digest}
+
+    @property
+    def state(self) -> Rollout:
+        """What is routed where by the table."""
+        return lineage.state_of(self.rows)
+
+    def contract(self, version: int) -> str:
+        """Digest of the contract of a version: as recorded, else from its verified bundle."""
+        recorded = _registration(self.rows, version)
+        if "contract" in recorded:
+            return str(recorded["contract"])
+        from artpulse_core.model import bundle
+
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self._registry.download(self.model, version, Path(scratch) / "bundle")
+            return bundle.verify(folder, self.versions[version].digest).files["contract.json"]
+
+
+def expect(seen: Seen, expected: int | None) -> None:
+    """Raise ``ChangeConflict`` when the champion is another than ``expected``."""
+    if seen.champion != expected:
+        raise ChangeConflict(
+            f"The champion of {seen.model} is {named(seen.champion)}, not {named(expected)}; look again and repeat."
+        )
+
+
+def expect_row(seen: Seen, decided_on: int | None) -> None:
+    """Raise ``ChangeConflict`` when the state that something was decided on counts no more; None: nobody looked."""
+    row = lineage.state_row(seen.rows)
+    if decided_on is not None and row is not None and row.sequence != decided_on:
+        raise ChangeConflict(
+            f"Change {row.sequence} by {row.actor} came after change {decided_on}, on which this was decided."
+        )
+
+
+def check_version(seen: Seen, version: int) -> None:
+    """The version exists and carries the digest that was recorded when it was registered; else ``ChangeRefused``."""
+    info = seen.versions.get(version)
     if info is None:
-        raise RegistryError(f"{model} has no version {version}.")
+        raise ChangeRefused(f"{seen.model} has no version {version}.")
     if not info.digest:
-        raise ChangeRefused(f"Version {version} of {model} has no digest: it was not registered by ArtPulse.")
-    recorded = changes.registration(db, model, version)
-    if recorded and recorded.rollout and recorded.rollout["digest"] != info.digest:
-        raise ChangeRefused(f"The digest of version {version} of {model} is not the one that was registered.")
+        raise ChangeRefused(
+            f"Version {version} of {seen.model} has no digest: it was not registered by ArtPulse."
+        )
+    if _registration(seen.rows, version).get("digest", info.digest) != info.digest:
+        raise ChangeRefused(
+            f"The digest of version {version} of {seen.model} is not the one that was registered."
+        )
 
 
-def refusal(verdict: Mapping[str, Any] | None, override: bool, reason: str) -> str | None:
-    """Why the policy does not let this promotion pass, naming the failed rules; None when it may."""
-    if not reason.strip():
-        return "A promotion needs a reason."
-    if override or (verdict is not None and verdict.get("decision") == "promote"):
-        return None
+def check_thawed(seen: Seen) -> None:
+    """Raise ``ChangeRefused`` naming who froze the changes of the model, when and why."""
+    frozen = lineage.frozen_by(seen.rows)
+    if frozen is not None:
+        raise ChangeRefused(
+            f"Changes of {seen.model} are frozen by {frozen.actor} since {frozen.opened_at[:19]}Z: {frozen.reason}"
+        )
+
+
+def check_reason(request: Request) -> None:
+    """Raise ``ChangeRefused`` when nobody says why."""
+    if not request.reason.strip():
+        raise ChangeRefused(f"A {request.action} needs a reason.")
+
+
+def check_verdict(verdict: Mapping[str, Any] | None, override: bool, what: str, *agreeing: str) -> None:
+    """Raise ``ChangeRefused`` naming the failed rules, unless the verdict is an agreeing one or is overridden."""
+    if override or (verdict is not None and verdict.get("decision") in agreeing):
+        return
     if verdict is None:
-        return "A promotion needs the gate's verdict."
+        raise ChangeRefused(f"A {what} needs the gate's verdict.")
     failed = [str(rule.get("name")) for rule in verdict.get("rules", ()) if rule.get("passed") is not True]
-    return f"The gate says {verdict.get('decision')}: {', '.join(failed) or 'no rule passed'}."
+    raise ChangeRefused(f"The gate says {verdict.get('decision')}: {', '.join(failed) or 'no rule passed'}.")
 
 
-def replayed(db: Database, key: str | None, model: str, action: str, target: int | None) -> Change | None:
-    """The change this idempotency key carried out before, or None.
+def replayed(db: Database, request: Request) -> Change | None:
+    """The change this idempotency key carried out before; None when it is new or its change is still open.
 
-    Raises ``ChangeConflict`` when the key belongs to another request, or to one that was not carried out.
+    Raises what was raised the first time when it was refused, and ``ChangeConflict`` when the key belongs to another
+    request, or to one that was taken back.
     """
-    first = changes.by_key(db, key) if key is not None else None
+    first = changes.by_key(db, request.idempotency_key) if request.idempotency_key is not None else None
     if first is None:
         return None
-    if (first.model, first.action) != (model, action) or target not in {None, first.target}:
-        raise ChangeConflict(f"The idempotency key was used for change {first.sequence} already.")
-    if first.state != "done":
-        raise ChangeConflict(f"Change {first.sequence} with this idempotency key was {first.state}.")
-    return first
+    document = first.rollout or {}
+    same = (first.model, first.action) == (request.model, request.action)
+    if not same or document.get("asked", request.asked) != request.asked:
+        raise ChangeConflict(
+            f"The idempotency key was used for change {first.sequence} ({first.action} of {first.model})."
+        )
+    if first.state == "refused":
+        raise ANSWERS.get(str(document.get("code")), ChangeRefused)(
+            first.outcome or "The request was refused."
+        )
+    if first.state == "undone":
+        why = first.outcome or "it was not carried out."
+        raise ChangeConflict(f"Change {first.sequence} with this idempotency key was undone: {why}")
+    return first if first.state == "done" else None
 
 
 def named(version: int | None) -> str:
     """A version as a sentence says it."""
     return "none" if version is None else f"version {version}"
+
+
+def _registration(rows: list[Change], version: int) -> Mapping[str, Any]:
+    found = (row for row in rows if (row.action, row.target, row.state) == ("register", version, "done"))
+    return next((row.rollout for row in found if row.rollout is not None), {})

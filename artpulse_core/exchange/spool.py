@@ -3,15 +3,17 @@
 Belongs here: appending a line with one ``os.write``, rotation, and a reader whose cursor survives a crash.
 A line is acknowledged by the database insert, never by having been read; a torn last line is left until it is
 whole, or its writer is gone. One file has one writer, which holds a ``flock`` on it for as long as it lives: so
-the reader sees a dead writer at once, also from another process namespace where its pid means nothing.
+the reader sees a dead writer at once, also from another process namespace where its pid means nothing. While nobody
+reads, the folder grows to ``CAP_BYTES`` and no further.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -21,15 +23,37 @@ import orjson
 from artpulse_core.exchange.files import write_whole
 
 ROTATE_BYTES = 4 * 1024 * 1024
+CAP_BYTES = 64 * 1024 * 1024
+LOOK_BYTES = 256 * 1024  # a writer looks at the whole folder again when it has added so much,
+LOOK_SECONDS = 1.0  # and, where it is full, not more often than this
 CURSOR = "cursor.json"
 
 
-class SpoolWriter:
-    """Appends event lines for one process; open it after the fork."""
+class SpoolFull(OSError):  # noqa: N818 - a state of the spool, like FileExists
+    """The spool holds as much as it may; the lines were not written."""
 
-    def __init__(self, folder: Path, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+
+class SpoolWriter:
+    """Appends event lines for one process; open it after the fork.
+
+    All writers together leave at most ``cap_bytes`` in the folder that the reader has not acknowledged, give or take
+    ``LOOK_BYTES`` for each of them: a folder is not listed for every line.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rotate_bytes: int = ROTATE_BYTES,
+        cap_bytes: int = CAP_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
         self._rotate = rotate_bytes
+        self._cap = cap_bytes
+        self._monotonic = monotonic
+        self._room = 0
+        self._look_after = -LOOK_SECONDS
         self._lock = Lock()
         self._part = 0
         self._size = 0
@@ -38,12 +62,18 @@ class SpoolWriter:
         folder.mkdir(parents=True, exist_ok=True)
 
     def append(self, lines: bytes) -> None:
-        """Write whole lines (each ending with a newline) with one system call; raises ``OSError``."""
+        """Write whole lines (each ending with a newline) with one system call; raises ``OSError``.
+
+        ``SpoolFull`` while the cap is reached; it goes on by itself when lines were acknowledged.
+        """
         with self._lock:
+            if len(lines) > self._room:
+                self._look(len(lines))
             if self._descriptor < 0 or self._size >= self._rotate:
                 self._open()
             written = os.write(self._descriptor, lines)
             self._size += written
+            self._room -= written
             if written != len(lines):
                 self._size = self._rotate  # the next line opens a new file instead of joining the torn one
                 raise OSError(f"only {written} of {len(lines)} bytes of an event line were written")
@@ -54,6 +84,17 @@ class SpoolWriter:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
             self._descriptor = -1
+
+    def _look(self, needed: int) -> None:
+        """See how much room there is; raises ``SpoolFull`` when there is none for ``needed`` bytes."""
+        now = self._monotonic()
+        if now >= self._look_after:
+            free = self._cap - waiting(self._folder)
+            self._room = min(free, max(LOOK_BYTES, needed))
+            if needed > self._room:
+                self._look_after = now + LOOK_SECONDS
+        if needed > self._room:
+            raise SpoolFull(f"{self._cap >> 20} MiB of event lines wait to be stored")
 
     def _open(self) -> None:
         if self._descriptor >= 0:
@@ -101,6 +142,18 @@ def acknowledge(folder: Path, batch: Batch) -> None:
     write_whole(
         folder / CURSOR, orjson.dumps({name: end for name, end in cursor.items() if (folder / name).exists()})
     )
+
+
+def waiting(folder: Path) -> int:
+    """Bytes in the spool that are not acknowledged yet."""
+    cursor = _cursor(folder)
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".jsonl"):
+                with contextlib.suppress(FileNotFoundError):  # swept at this moment
+                    total += max(0, entry.stat().st_size - cursor.get(entry.name, 0))
+    return total
 
 
 def sweep(folder: Path) -> None:

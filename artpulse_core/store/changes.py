@@ -1,14 +1,14 @@
 """Changes: one row for each change of what is served, opened before an alias moves and closed after.
 
-Belongs here: the rows, their hash chain, the one-open-row lock and idempotency keys. Does not belong here: what
-a change does (``artpulse_core.control.promotion``). The hash covers all that is known when a row is opened;
-``state`` and ``closed_at`` follow later and stay outside.
+Belongs here: the rows, the one-open-row lock, idempotency keys and the two chains that make tampering visible
+(``chain`` says how they are computed). Does not belong here: what a change does
+(``artpulse_core.control.promotion``).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,31 +17,24 @@ import orjson
 from sqlalchemy import Connection, Select, exc, insert, select, text, update
 
 from artpulse_core.errors import ChangeConflict
+from artpulse_core.store import chain
+from artpulse_core.store.chain import FIRST, Head
 from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import LOCK_SPACE, Database
 from artpulse_core.store.tables import changes
 
 ACTIONS = ("register", "promote", "rollback", "rollout", "freeze", "adopt")
-FIRST = "0" * 64
-HASHED = (
-    "sequence",
-    "model",
-    "action",
-    "expected",
-    "target",
-    "rollout",
-    "actor",
-    "reason",
-    "verdict",
-    "idempotency_key",
-    "opened_at",
-    "prev_hash",
-)
+MAKES_CHAMPION = ("promote", "rollback", "adopt")
+CHANNEL = "artpulse_changes"  # of PostgreSQL's NOTIFY; the payload is the model
 
 
 @dataclass(frozen=True)
 class Change:
-    """One row. ``replayed`` is true when an idempotency key found this row instead of opening one."""
+    """One row.
+
+    ``closing`` is its place in the order in which rows closed, ``outcome`` why it was refused or undone (None when it
+    was done). ``replayed`` is true when an idempotency key found this row.
+    """
 
     sequence: int
     model: str
@@ -58,6 +51,9 @@ class Change:
     closed_at: str | None
     prev_hash: str
     hash: str
+    closing: int | None = None
+    seal: str | None = None
+    outcome: str | None = None
     replayed: bool = field(default=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,59 +76,50 @@ def open_change(
     idempotency_key: str | None,
     now: datetime,
     rollout: Mapping[str, Any] | None = None,
-    state: str = "open",
 ) -> Change:
-    """Open a row, or find the one that ``idempotency_key`` opened before (then ``replayed`` is true).
-
-    Raises ``ChangeConflict`` when another row of the model is open, or the key belongs to another request.
-    """
-    if action not in ACTIONS:
-        raise ValueError(f"an action is one of {', '.join(ACTIONS)}, not {action!r}")
-    with db.write() as connection:
-        if db.dialect == "postgresql":  # SQLite's write lock already lets one in at a time
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, 0)"))
-        if idempotency_key is not None and (first := _by_key(connection, idempotency_key)):
-            return _same(first, model, action, target)
-        if state == "open" and (other := _open_row(connection, model)):
-            raise ChangeConflict(
-                f"Change {other.sequence} ({other.action} of {model} by {other.actor}) is still open."
-            )
-        values: dict[str, Any] = {
-            **_next(connection),
-            "model": model,
-            "action": action,
-            "expected": expected,
-            "target": target,
-            "rollout": None if rollout is None else _plain(rollout),
-            "actor": actor,
-            "reason": reason,
-            "verdict": None if verdict is None else _plain(verdict),
-            "idempotency_key": idempotency_key,
-            "state": state,
-            "opened_at": stamp(now),
-            "closed_at": None if state == "open" else stamp(now),
-        }
-        values["hash"] = digest(values)
-        try:
-            connection.execute(insert(changes).values(**values))
-        except exc.IntegrityError as error:
-            raise ChangeConflict(f"Another change of {model} was opened at the same time.") from error
-        return Change(**values)
+    """Open a row. Raises ``ChangeConflict`` when another row of the model is open, or the key was used before."""
+    request = _request(
+        now,
+        model=model,
+        action=action,
+        expected=expected,
+        target=target,
+        rollout=rollout,
+        actor=actor,
+        reason=reason,
+        verdict=verdict,
+        idempotency_key=idempotency_key,
+    )
+    with _writing(db) as connection:
+        return _open(connection, request)
 
 
-def refuse(db: Database, **request: Any) -> Change:
-    """Record a request that was refused; takes what ``open_change`` takes and locks nothing."""
-    return open_change(db, **request, state="refused")
+def refuse(db: Database, *, outcome: str, now: datetime, **request: Any) -> Change:
+    """Record a request that was refused, and why; takes what ``open_change`` takes and locks nothing."""
+    with _writing(db) as connection:
+        values = _insert(connection, _request(now, **request), "refused")
+        return _finish(db, connection, values["sequence"], "refused", "refused", now, outcome)
+
+
+def reopen(db: Database, change: Change, target: int, now: datetime, outcome: str) -> Change:
+    """Undo an open row and open one like it for another target, in one transaction."""
+    names = ("model", "action", "expected", "rollout", "actor", "reason", "verdict", "idempotency_key")
+    with _writing(db) as connection:
+        _finish(db, connection, change.sequence, "open", "undone", now, outcome)
+        again = {name: getattr(change, name) for name in names}
+        return _open(connection, _request(now, **again, target=target))
 
 
 def close(db: Database, change: Change, now: datetime) -> Change:
     """The change was carried out. Raises ``ChangeConflict`` when the row is not open any more."""
-    return _finish(db, change, "done", now)
+    with _writing(db) as connection:
+        return _finish(db, connection, change.sequence, "open", "done", now, None)
 
 
-def undo(db: Database, change: Change, now: datetime) -> Change:
+def undo(db: Database, change: Change, now: datetime, outcome: str = "") -> Change:
     """The change was taken back; nothing of it remains. Raises ``ChangeConflict`` when it is not open."""
-    return _finish(db, change, "undone", now)
+    with _writing(db) as connection:
+        return _finish(db, connection, change.sequence, "open", "undone", now, outcome)
 
 
 def history(db: Database, model: str | None = None, limit: int | None = None) -> list[Change]:
@@ -153,15 +140,20 @@ def open_rows(db: Database, model: str | None = None) -> list[Change]:
         return [Change(**row) for row in connection.execute(query).mappings()]
 
 
+def get(db: Database, sequence: int) -> Change | None:
+    """One row, or None."""
+    return _newest(db, select(changes).where(changes.c.sequence == sequence))
+
+
 def by_key(db: Database, key: str) -> Change | None:
-    """The row an idempotency key opened, or None."""
-    with db.read() as connection:
-        return _by_key(connection, key)
+    """The row an idempotency key opened (then ``replayed`` is true), or None."""
+    found = _newest(db, select(changes).where(changes.c.idempotency_key == key))
+    return None if found is None else Change(**{**vars(found), "replayed": True})
 
 
 def last_champion(db: Database, model: str) -> Change | None:
     """The newest row that made a champion of ``model``, or None."""
-    query = select(changes).where(changes.c.action.in_(("promote", "rollback")))
+    query = select(changes).where(changes.c.action.in_(MAKES_CHAMPION))
     return _newest(db, query.where(changes.c.model == model, changes.c.state == "done"))
 
 
@@ -171,80 +163,121 @@ def registration(db: Database, model: str, version: int) -> Change | None:
     return _newest(db, query.where(changes.c.model == model, changes.c.state == "done"))
 
 
-def verify_chain(db: Database) -> int | None:
-    """The first sequence whose row was altered, removed or inserted; None when the chain holds.
-
-    What a row said when it was opened is covered; ``state`` and ``closed_at``, which come later, are not.
-    """
-    expected, previous = 1, FIRST
+def head(db: Database) -> Head:
+    """The ends of both chains; noted elsewhere, it lets ``verify_chain`` see rows that were cut off."""
+    last = select(changes.c.sequence, changes.c.hash).order_by(changes.c.sequence.desc()).limit(1)
+    closed = select(changes.c.seal).where(changes.c.closing.is_not(None)).order_by(changes.c.closing.desc())
     with db.read() as connection:
-        for row in connection.execute(select(changes).order_by(changes.c.sequence)).mappings():
-            if (
-                row["sequence"] != expected
-                or row["prev_hash"] != previous
-                or row["hash"] != digest(dict(row))
-            ):
-                return expected
-            expected, previous = expected + 1, row["hash"]
-    return None
+        row = connection.execute(last).first()
+        sealed = connection.execute(closed.limit(1)).scalar()
+    return Head(row.sequence if row else 0, row.hash if row else FIRST, sealed or FIRST)
 
 
-def digest(row: Mapping[str, Any]) -> str:
-    """sha256 (hex) over the canonical JSON of what was known when the row was opened."""
-    document = {name: row[name] for name in HASHED}
-    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def verify_chain(db: Database, head: Head | None = None) -> int | None:
+    """The first sequence whose row was altered, removed or inserted; None when both chains hold.
+
+    Rows cut off the end are seen against a ``head`` noted earlier. Reads the whole table.
+    """
+    with db.read() as connection:
+        rows = connection.execute(select(changes).order_by(changes.c.sequence)).mappings()
+        return chain.first_broken([dict(row) for row in rows], head)
 
 
-def _next(connection: Connection) -> dict[str, Any]:
+@contextlib.contextmanager
+def _writing(db: Database) -> Iterator[Connection]:
+    with db.write() as connection:
+        if db.dialect == "postgresql":  # SQLite's write lock already lets one in at a time
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_SPACE}, 0)"))
+        yield connection
+
+
+def _request(
+    now: datetime,
+    *,
+    action: str,
+    verdict: Mapping[str, Any] | None,
+    rollout: Mapping[str, Any] | None = None,
+    **columns: Any,
+) -> dict[str, Any]:
+    if action not in ACTIONS:
+        raise ValueError(f"an action is one of {', '.join(ACTIONS)}, not {action!r}")
+    return {
+        **columns,
+        "action": action,
+        "rollout": None if rollout is None else _plain(rollout),
+        "verdict": None if verdict is None else _plain(verdict),
+        "opened_at": stamp(now),
+    }
+
+
+def _open(connection: Connection, request: Mapping[str, Any]) -> Change:
+    query = select(changes).where(changes.c.model == request["model"], changes.c.state == "open")
+    other = connection.execute(query).mappings().first()
+    if other is not None:
+        raise ChangeConflict(
+            f"Change {other['sequence']} ({other['action']} of {other['model']} by {other['actor']}) is still open."
+        )
+    return Change(**_insert(connection, request, "open"))
+
+
+def _insert(connection: Connection, request: Mapping[str, Any], state: str) -> dict[str, Any]:
+    newest = select(changes.c.sequence, changes.c.hash).order_by(changes.c.sequence.desc()).limit(1)
+    last = connection.execute(newest).first()
+    values: dict[str, Any] = {
+        **request,
+        "sequence": last.sequence + 1 if last else 1,
+        "prev_hash": last.hash if last else FIRST,
+        "state": state,
+        "closed_at": None,
+    }
+    values["hash"] = chain.digest(values)
+    try:
+        connection.execute(insert(changes).values(**values))
+    except exc.IntegrityError as error:
+        raise ChangeConflict(
+            f"Another change of {request['model']} was opened at the same time, or the idempotency key was used."
+        ) from error
+    return values
+
+
+def _finish(
+    db: Database,
+    connection: Connection,
+    sequence: int,
+    before: str,
+    state: str,
+    now: datetime,
+    outcome: str | None,
+) -> Change:
+    this = (changes.c.sequence == sequence, changes.c.state == before, changes.c.closing.is_(None))
+    row = connection.execute(select(changes).where(*this)).mappings().first()
+    if row is None:
+        raise ChangeConflict(f"Change {sequence} is not open any more.")
     last = connection.execute(
-        select(changes.c.sequence, changes.c.hash).order_by(changes.c.sequence.desc()).limit(1)
+        select(changes.c.closing, changes.c.seal)
+        .where(changes.c.closing.is_not(None))
+        .order_by(changes.c.closing.desc())
+        .limit(1)
     ).first()
-    return (
-        {"sequence": last.sequence + 1, "prev_hash": last.hash}
-        if last
-        else {"sequence": 1, "prev_hash": FIRST}
-    )
-
-
-def _by_key(connection: Connection, key: str) -> Change | None:
-    row = connection.execute(select(changes).where(changes.c.idempotency_key == key)).mappings().first()
-    return None if row is None else Change(**row, replayed=True)
-
-
-def _open_row(connection: Connection, model: str) -> Change | None:
-    query = select(changes).where(changes.c.model == model, changes.c.state == "open")
-    row = connection.execute(query).mappings().first()
-    return None if row is None else Change(**row)
+    values: dict[str, Any] = {
+        "state": state,
+        "closed_at": stamp(now),
+        "closing": last.closing + 1 if last else 1,
+        "outcome": outcome or None,
+    }
+    values["seal"] = chain.seal(last.seal if last else FIRST, {**row, **values})
+    connection.execute(update(changes).where(*this).values(**values))
+    if db.dialect == "postgresql":  # told to the listeners when this transaction is committed
+        connection.execute(
+            text("SELECT pg_notify(:channel, :model)"), {"channel": CHANNEL, "model": row["model"]}
+        )
+    return Change(**{**row, **values})
 
 
 def _newest(db: Database, query: Select[Any]) -> Change | None:
     with db.read() as connection:
         row = connection.execute(query.order_by(changes.c.sequence.desc()).limit(1)).mappings().first()
         return None if row is None else Change(**row)
-
-
-def _same(first: Change, model: str, action: str, target: int | None) -> Change:
-    # A rollback chooses its target by itself, so a repeated one cannot be told by its target.
-    if (first.model, first.action) != (model, action) or (action != "rollback" and first.target != target):
-        raise ChangeConflict(
-            f"The idempotency key was used for change {first.sequence} ({first.action} of {first.model})."
-        )
-    return first
-
-
-def _finish(db: Database, change: Change, state: str, now: datetime) -> Change:
-    with db.write() as connection:
-        statement = (
-            update(changes)
-            .where(changes.c.sequence == change.sequence, changes.c.state == "open")
-            .values(state=state, closed_at=stamp(now))
-        )
-        if connection.execute(statement).rowcount != 1:
-            raise ChangeConflict(f"Change {change.sequence} is not open any more.")
-        row = (
-            connection.execute(select(changes).where(changes.c.sequence == change.sequence)).mappings().one()
-        )
-        return Change(**row)
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -168,7 +168,8 @@ def _engine(url: Any, busy_seconds: float) -> Engine:
     def _prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # the driver must not open transactions of its own
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        # FULL: in WAL mode NORMAL may lose the last commits with the power, and no change may go on without its row.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
         record.info["file"] = _identity(url.database)

@@ -5,14 +5,15 @@ Belongs here: writing them once, reading windows of them, joining labels. Does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, delete, exc, func, select
+from sqlalchemy import String, and_, case, delete, exc, func, literal, or_, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 
+from artpulse_core.control.rollout import Counts, Stage, Window
 from artpulse_core.errors import FeedbackRefused
 from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import Database
@@ -20,6 +21,10 @@ from artpulse_core.store.tables import events, labels
 
 OPTIONAL_TEXTS = ("model", "digest", "slot", "mode", "routing", "caller", "content", "fingerprint")
 DOCUMENTS = ("features", "output", "warnings")
+SLOTS = ("primary", "secondary")
+CLOCK_AHEAD = timedelta(
+    hours=1
+)  # a host whose clock is fast: what its slots did counts now, not when we catch up
 WIDTHS = {item.name: item.type.length or 0 for item in events.columns if isinstance(item.type, String)}
 
 
@@ -86,6 +91,75 @@ def count(db: Database, problem: str) -> int:
     with db.read() as connection:
         query = select(func.count()).select_from(events).where(events.c.problem == problem)
         return int(connection.execute(query).scalar_one())
+
+
+def slot_counts(
+    db: Database,
+    model: str,
+    versions: tuple[int, int],
+    stages: Sequence[Stage],
+    *,
+    budget_ms: float,
+    now: datetime,
+) -> tuple[Window, ...]:
+    """What the slots of a rollout of ``model`` did in each of ``stages``: one query, one window a stage, in order.
+
+    ``versions`` are those of primary and secondary; lines of another version, and lines that blame no slot (the
+    contract refused the row), are left out. The first row stands for its request: rows of one request share a caller
+    and a model call, and a test that took them for independent would see a thousand failures in one bad batch. A
+    request without output failed; one that took longer than ``budget_ms`` was slow. A shadow's answers are the
+    secondary's, with the latency of its model alone.
+
+    A stage begins at its own time and ends where the next begins; the last ends at ``now``. There is no margin for
+    hosts that still route by the percent before: a line names the slot and version that answered, so the counts are
+    true whatever the percent was. Raises ``StoreError``.
+    """
+    if not stages:
+        return ()
+    counts: dict[tuple[int, str], dict[str, Any]] = {}
+    with db.read() as connection:
+        for stage, slot, label, n, errors, slow in connection.execute(
+            _slot_query(model, versions, [stage.began for stage in stages], budget_ms, now)
+        ):
+            found = counts.setdefault((stage, slot), {"n": 0, "errors": 0, "slow": 0, "labels": {}})
+            for name, value in (("n", n), ("errors", errors), ("slow", slow)):
+                found[name] += int(value)
+            if label is not None:
+                found["labels"][label] = int(n)
+    slots = [[Counts(**counts.get((place, slot), {})) for slot in SLOTS] for place in range(len(stages))]
+    return tuple(Window(stage.percent, *pair) for stage, pair in zip(stages, slots, strict=True))
+
+
+def _slot_query(
+    model: str, versions: tuple[int, int], begins: Sequence[str], budget_ms: float, now: datetime
+) -> Any:
+    at = events.c.at
+    # The newest stage first: the first that began before the line is its own, also when a clock was set back.
+    later = [(at >= began, place) for place, began in enumerate(begins)][:0:-1]
+    stage = case(*later, else_=0) if later else literal(0)
+    label = events.c.output["label"].as_string()
+    of_slots = [
+        and_(events.c.slot == slot, events.c.version == version)
+        for slot, version in zip(SLOTS, versions, strict=True)
+    ]
+    return (
+        select(
+            stage.label("stage"),
+            events.c.slot,
+            label.label("given"),
+            func.count(),
+            func.sum(case((events.c.output.is_(None), 1), else_=0)),
+            func.sum(case((events.c.latency_ms > budget_ms, 1), else_=0)),
+        )
+        .where(
+            events.c.model == model,
+            events.c.row == 0,
+            at >= min(begins),
+            at < stamp(now + CLOCK_AHEAD),
+            or_(*of_slots),
+        )
+        .group_by("stage", events.c.slot, "given")
+    )
 
 
 def get(db: Database, event_id: str) -> dict[str, Any] | None:

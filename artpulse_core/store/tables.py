@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 metadata = MetaData()
 
 events = Table(
@@ -80,7 +80,11 @@ changes = Table(
     Column("closed_at", String(32)),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("closing", BigInteger),
+    Column("seal", String(64)),
+    Column("outcome", Text),
     Index("ix_changes_model", "model", "sequence"),
+    Index("uq_changes_closing", "closing", unique=True),
     # One open change a model: the lock that stops two promotions is this row.
     Index(
         "uq_changes_one_open",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,18 @@ def home(tmp_path: Path, released: Path) -> Path:
 def make_app(home: Path) -> Iterator[MakeApp]:
     """Build the application on ``home``; keyword arguments are settings by field name."""
 
-    def make(*, load: bool = True, **overrides: Any) -> Flask:
-        app = create_app(settings.load({}, home=home, **overrides))
+    made: list[Flask] = []
+
+    def make(*, load: bool = True, clock: Callable[[], float] = time.time, **overrides: Any) -> Flask:
+        app = create_app(settings.load({}, home=home, **overrides), clock=clock)
+        made.append(app)
         if load:
             serving.of(app).live.refresh()
         return app
 
     yield make
+    for app in made:
+        serving.of(app).shadow.stop()
 
 
 @pytest.fixture

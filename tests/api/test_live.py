@@ -128,18 +128,6 @@ def test_a_problem_that_left_the_release_is_served_no_longer(make_app: MakeApp, 
     assert {(("art_core5" in line), line[-3:]) for line in info} == {(True, "1.0"), (False, "0.0")}
 
 
-def test_both_slots_of_a_release_are_loaded_and_the_primary_answers(make_app: MakeApp, home: Path) -> None:
-    live = serving.of(make_app()).live
-    release = publish(home / "run", {"art_core5": 2}, sequence=2)
-    second = publish(home / "run", {"art_core5": 3}, sequence=3).problems["art_core5"].primary
-    item = replace(release.problems["art_core5"], secondary=replace(second, alias="challenger"))
-    releases.write(home / "run", replace(release, sequence=4, problems={"art_core5": item}))
-    live.refresh()
-    served = live.current.problems["art_core5"]
-    assert served.secondary is not None and served.secondary.slot.version == 3
-    assert {served.choose(f"{number:016x}").slot.version for number in range(50)} == {2}
-
-
 def test_readers_see_one_whole_release_while_it_is_swapped(make_app: MakeApp, home: Path) -> None:
     live = serving.of(make_app()).live
     stop, mixed = threading.Event(), []

@@ -26,6 +26,11 @@ NAMES = {
     "artpulse_release_sequence",
     "artpulse_registry_staleness_seconds",
     "artpulse_champion_refused",
+    "artpulse_rollout_percent",
+    "artpulse_rollout_routed",
+    "artpulse_shadow_compared",
+    "artpulse_shadow_disagreements",
+    "artpulse_shadow_dropped",
     "artpulse_in_flight",
 }
 
@@ -73,10 +78,10 @@ def test_requests_are_counted_by_rule_so_that_a_scan_adds_one_series(client: Fla
     }
 
 
-def test_refusals_are_counted_by_code(client: FlaskClient) -> None:
+def test_refusals_are_counted_by_code_and_blamed_on_no_slot(client: FlaskClient) -> None:
     client.post("/predict", json={})
     client.post("/predict-image", data=b"x", content_type="image/png")
     found = samples(client)
     for code, problem in (("contract_violation", "art_core5"), ("not_an_image", "art")):
-        key = f"[('code', '{code}'), ('problem', '{problem}'), ('slot', 'primary')]"
+        key = f"[('code', '{code}'), ('problem', '{problem}'), ('slot', 'none')]"
         assert found[f"artpulse_prediction_errors_total{key}"] == 1

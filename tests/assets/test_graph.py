@@ -107,8 +107,9 @@ def test_schedules_and_sensors_are_these_and_off_until_somebody_switches_them_on
         **{f"hourly_monitoring_{name}": (f"monitor_{name}", "17 * * * *") for name in PROBLEMS},
     }
     sensors = {item.name: item for item in repository.sensor_defs}
-    assert {name: item.job_name for name, item in sensors.items()} == {
-        f"{kind}_{name}": f"train_{name}" for kind in ("new_files", "drift") for name in PROBLEMS
+    assert {name: [target.job_name for target in item.targets] for name, item in sensors.items()} == {
+        **{f"{kind}_{name}": [f"train_{name}"] for kind in ("new_files", "drift") for name in PROBLEMS},
+        **{f"rollout_{name}": [] for name in PROBLEMS},
     }
     assert {item.default_status for item in schedules.values()} == {dg.DefaultScheduleStatus.STOPPED}
     assert {item.default_status for item in sensors.values()} == {dg.DefaultSensorStatus.STOPPED}

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from artpulse_core import settings as settings_module
-from artpulse_core.control import promotion
+from artpulse_core.control import lineage, promotion, registration, traffic
 from artpulse_core.control.registry import Registry
+from artpulse_core.control.rollout import Rollout
 from artpulse_core.settings import Settings
+from artpulse_core.store import changes
 from artpulse_core.store.database import Database
 from tests.bundles import make_bundle
 from tests.databases import whole_file
@@ -63,7 +65,7 @@ class House:
         self.made.append(seed)
         digest = make_bundle(place, seed=seed)
         run_id = self.registry.start_run("test")
-        return promotion.register(
+        return registration.register(
             self.db, registry or self.registry, problem="art_core5", model=MODEL, bundle_dir=place, digest=digest,
             run_id=run_id, key=f"key-{seed}", tags={"algorithm": "linear"}, actor="test", reason="made by a test", now=NOW,
         )  # fmt: skip
@@ -81,6 +83,48 @@ class House:
         """Roll back."""
         fields: dict[str, Any] = {"actor": "test", "reason": "worse", "now": NOW, **over}
         return promotion.rollback(self.db, registry or self.registry, MODEL, **fields)
+
+    def adopt(self, registry: Registry | None = None, **over: Any) -> Any:
+        """Let the table follow the champion alias."""
+        fields: dict[str, Any] = {"actor": "test", "reason": "moved in the UI", "now": NOW, **over}
+        return promotion.adopt(self.db, registry or self.registry, MODEL, **fields)
+
+    def freeze(self, frozen: bool = True, registry: Registry | None = None, **over: Any) -> Any:
+        """Freeze or lift."""
+        fields: dict[str, Any] = {"actor": "night watch", "reason": "a quiet night", "now": NOW, **over}
+        return promotion.freeze(self.db, registry or self.registry, MODEL, frozen=frozen, **fields)
+
+    def start(self, version: int, expected: int | None, registry: Registry | None = None, **over: Any) -> Any:
+        """Start a canary with a favourable verdict."""
+        fields: dict[str, Any] = {
+            "mode": "canary", "actor": "test", "reason": "try it", "verdict": YES, "now": NOW, **over
+        }  # fmt: skip
+        return traffic.start(self.db, registry or self.registry, MODEL, version, expected=expected, **fields)
+
+    def set_percent(self, percent: float, registry: Registry | None = None, **over: Any) -> Any:
+        """Set the share of the secondary."""
+        fields: dict[str, Any] = {"actor": "test", "reason": "go on", "now": NOW, **over}
+        return traffic.set_percent(self.db, registry or self.registry, MODEL, percent, **fields)
+
+    def pause(self, registry: Registry | None = None, **over: Any) -> Any:
+        """Pause the rollout."""
+        fields: dict[str, Any] = {"actor": "test", "reason": "wait", "now": NOW, **over}
+        return traffic.pause(self.db, registry or self.registry, MODEL, **fields)
+
+    def abort(self, registry: Registry | None = None, **over: Any) -> Any:
+        """Abort the rollout."""
+        fields: dict[str, Any] = {"actor": "test", "reason": "stop", "now": NOW, **over}
+        return traffic.abort(self.db, registry or self.registry, MODEL, **fields)
+
+    @property
+    def rows(self) -> list[changes.Change]:
+        """The changes of the model, newest first."""
+        return changes.history(self.db, MODEL)
+
+    @property
+    def state(self) -> Rollout:
+        """What is routed where by the table."""
+        return lineage.state_of(self.rows)
 
     @property
     def aliases(self) -> dict[str, int]:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artpulse_core.control import lineage
-from artpulse_core.store.changes import FIRST, Change
+from artpulse_core.store.chain import FIRST
+from artpulse_core.store.changes import Change
 
 
 def row(sequence: int, action: str, expected: int | None, target: int | None, state: str = "done") -> Change:
@@ -36,7 +37,7 @@ def test_rolling_back_never_returns_to_a_version_it_left(steps: list[str]) -> No
             rows.append(row(number, "promote", current, newest, done))
             current = newest if step == "promote" else current
     assert lineage.rejected(rows) == left
-    assert (lineage.champions(rows) or [None])[-1] == current
+    assert lineage.champion_of(rows) == current
 
 
 def test_a_version_that_is_gone_is_passed_over() -> None:

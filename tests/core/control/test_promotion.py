@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,26 @@ from typing import Any
 import pytest
 
 import artpulse_core
-from artpulse_core.control import promotion
+from artpulse_core.control import lineage, promotion
 from artpulse_core.control.registry import Registry
 from artpulse_core.errors import ChangeConflict, ChangeRefused, RegistryError
+from artpulse_core.model import bundle
 from artpulse_core.store import changes
 from tests.core.control.conftest import MODEL, NOW, Breaking, House
 
 
 class Killed(BaseException):
     """Stands for a SIGKILL: nothing of ours may catch it."""
+
+
+class Away(Registry):
+    """A registry that does not answer."""
+
+    def _client(self) -> Any:
+        raise RegistryError("away")
+
+
+Ask = Callable[[], object]
 
 
 def states(house: House) -> list[tuple[str, int | None, str]]:
@@ -47,12 +59,20 @@ def test_versions_are_registered_promoted_and_rolled_back_through_the_table(hous
     assert changes.verify_chain(house.db) is None
 
 
-def test_the_digest_is_recorded_in_the_row_that_registered_it(three: House) -> None:
+def test_digest_and_contract_are_recorded_in_the_row_that_registered_them(
+    three: House, tmp_path: Path
+) -> None:
     row = changes.registration(three.db, MODEL, 3)
     info = three.registry.version(MODEL, 3)
     assert row is not None
     assert info is not None
-    assert row.rollout == {"digest": info.digest, "key": "key-2", "problem": "art_core5"}
+    contract = bundle.verify(three.registry.download(MODEL, 3, tmp_path / "fetched")).files["contract.json"]
+    assert row.rollout == {
+        "digest": info.digest,
+        "key": "key-2",
+        "problem": "art_core5",
+        "contract": contract,
+    }
 
 
 def test_a_second_rollback_goes_further_back_and_not_forward(three: House) -> None:
@@ -115,7 +135,7 @@ def test_the_expected_champion_must_be_the_current_one(three: House) -> None:
 
 
 def test_a_version_that_is_missing_foreign_or_altered_is_not_promoted(three: House) -> None:
-    with pytest.raises(RegistryError, match="no version 9"):
+    with pytest.raises(ChangeRefused, match="no version 9"):
         three.promote(9, 2)
     three.registry.set_tag(MODEL, 3, "digest", "sha256:" + "0" * 64)
     with pytest.raises(ChangeRefused, match="not the one that was registered"):
@@ -129,12 +149,149 @@ def test_a_version_that_is_missing_foreign_or_altered_is_not_promoted(three: Hou
 
 def test_the_same_request_twice_is_carried_out_once(three: House) -> None:
     first = three.promote(3, 2, idempotency_key="k1")
-    assert three.promote(3, 2, idempotency_key="k1") == first
+    again = three.promote(3, 2, idempotency_key="k1")
+    assert (again, first.replayed, again.replayed) == (first, False, True)
     back = three.rollback(idempotency_key="k2")
     assert three.rollback(idempotency_key="k2") == back
+    assert three.promote(3, 2, idempotency_key="k1") == first
     assert three.aliases["champion"] == 2
-    with pytest.raises(ChangeConflict, match="was used"):
-        three.promote(3, 2, idempotency_key="k2")
+    others: tuple[Ask, ...] = (
+        lambda: three.promote(3, 2, idempotency_key="k2"),
+        lambda: three.promote(1, 2, idempotency_key="k1"),
+    )
+    for other in others:
+        with pytest.raises(ChangeConflict, match="was used for change"):
+            other()
+    assert len(three.rows) == 7
+
+
+def test_a_refused_request_gets_its_first_answer_again_even_when_it_would_pass_now(three: House) -> None:
+    with pytest.raises(ChangeRefused) as refused:
+        three.promote(3, 2, verdict={"decision": "reject", "rules": []}, idempotency_key="r")
+    with pytest.raises(ChangeConflict) as conflict:
+        three.promote(3, 1, idempotency_key="c")
+    three.promote(3, 2)
+    three.promote(1, 3, override=True)
+    count = len(three.rows)
+    with pytest.raises(ChangeRefused) as refused_again:
+        three.promote(3, 1, idempotency_key="r")
+    with pytest.raises(ChangeConflict) as conflict_again:
+        three.promote(3, 1, idempotency_key="c")
+    assert str(refused_again.value) == str(refused.value)
+    assert str(conflict_again.value) == str(conflict.value)
+    assert len(three.rows) == count
+
+
+def test_a_key_is_answered_while_the_registry_is_away_and_another_change_is_under_way(three: House) -> None:
+    done = three.promote(3, 2, idempotency_key="k")
+    with three.db.lock(f"change of {MODEL}"):
+        assert three.promote(3, 2, Away(three.settings), idempotency_key="k") == done
+
+
+def test_a_key_of_a_change_that_was_taken_back_says_why(three: House) -> None:
+    with pytest.raises(RegistryError):
+        three.promote(
+            3, 2, Breaking(three.settings, "set_alias", RegistryError, after=False), idempotency_key="k"
+        )
+    with pytest.raises(ChangeConflict, match="was undone: broken by the test"):
+        three.promote(3, 2, idempotency_key="k")
+
+
+def test_every_refusal_and_conflict_is_a_row_with_its_sentence(three: House) -> None:
+    sentences = []
+    requests: tuple[Ask, ...] = (
+        lambda: three.promote(3, 2, verdict=None),
+        lambda: three.promote(9, 2),
+        lambda: three.promote(2, 2),
+        lambda: three.promote(3, 1),
+        lambda: three.rollback(expected=1),
+        lambda: three.rollback(reason=" "),
+        three.adopt,
+        lambda: three.freeze(False),
+    )
+    for request in requests:
+        with pytest.raises((ChangeRefused, ChangeConflict)) as error:
+            request()
+        sentences.append(str(error.value))
+    rows = three.rows[: len(sentences)][::-1]
+    assert [row.outcome for row in rows] == sentences
+    assert {row.state for row in rows} == {"refused"}
+    assert changes.verify_chain(three.db) is None
+
+
+def test_the_note_of_the_champion_follows_each_change(three: House) -> None:
+    note = three.settings.artifacts("art_core5") / "latest_model_uri.txt"
+    three.promote(3, 2)
+    assert note.read_text() == f"models:/{MODEL}/3\n"
+    three.rollback()
+    assert note.read_text() == f"models:/{MODEL}/2\n"
+    note.unlink()
+    note.mkdir()  # cannot be written: the change is made all the same
+    assert three.rollback().state == "done"
+
+
+def test_the_table_follows_an_alias_that_was_moved_by_hand(three: House) -> None:
+    three.registry.set_alias(MODEL, "champion", 3)
+    done = three.adopt()
+    assert (done.action, done.expected, done.target, done.state) == ("adopt", 2, 3, "done")
+    assert three.aliases == {"champion": 3, "previous": 2}
+    assert three.rollback().target == 2
+    assert three.aliases == {"champion": 2, "previous": 1}
+    three.registry.set_alias(MODEL, "champion", 3)
+    three.adopt()  # whoever decides for a rejected version takes the rejection back
+    assert lineage.rejected(three.rows) == set()
+
+
+def test_what_is_foreign_agrees_or_is_missing_is_not_adopted(three: House) -> None:
+    with pytest.raises(ChangeRefused, match="as the table says"):
+        three.adopt()
+    three.registry.set_alias(MODEL, "champion", 3)
+    three.registry.set_tag(MODEL, 3, "digest", "")
+    with pytest.raises(ChangeRefused, match="has no digest"):
+        three.adopt()
+    three.registry.delete_alias(MODEL, "champion")
+    with pytest.raises(ChangeRefused, match="no champion alias"):
+        three.adopt()
+
+
+def test_an_alias_that_was_removed_by_hand_is_put_back_by_a_promotion(three: House) -> None:
+    three.registry.delete_alias(MODEL, "champion")
+    three.registry.delete_alias(MODEL, "previous")
+    three.promote(2, None)
+    assert three.aliases == {"champion": 2, "previous": 1, "challenger": 3}
+
+
+def test_frozen_changes_are_refused_by_name_and_what_takes_away_is_not(three: House) -> None:
+    three.start(3, 2)
+    three.freeze()
+    says = "frozen by night watch since 2026-03-01T00:00:00Z: a quiet night"
+    requests: tuple[Ask, ...] = (
+        lambda: three.promote(3, 2),
+        lambda: three.set_percent(50),
+        three.freeze,
+    )
+    for request in requests:
+        with pytest.raises(ChangeRefused, match=says):
+            request()
+    three.pause()
+    three.abort()
+    with pytest.raises(ChangeRefused, match=says):
+        three.start(3, 2)
+    assert three.register(8) == 4
+    assert three.rollback().target == 1
+    three.registry.set_alias(MODEL, "champion", 3)
+    with pytest.raises(ChangeRefused, match=says):
+        three.adopt()
+    three.freeze(False)
+    with pytest.raises(ChangeRefused, match="not frozen"):
+        three.freeze(False)
+    three.adopt()
+    assert three.promote(4, 3).state == "done"
+
+
+def test_freezing_works_while_the_registry_is_away(three: House) -> None:
+    assert three.freeze(registry=Away(three.settings)).state == "done"
+    assert three.freeze(False, registry=Away(three.settings)).state == "done"
 
 
 def test_of_racing_promotions_one_wins(three: House) -> None:
@@ -154,56 +311,9 @@ def test_of_racing_promotions_one_wins(three: House) -> None:
     assert three.aliases["champion"] == (3, 4)[won.index(True) % 2]
 
 
-STEPS = [
-    ("set_alias", False, 1),
-    ("alias", False, 1),
-    ("delete_alias", True, 1),
-    *(
-        pytest.param(*step, marks=pytest.mark.extended)
-        for step in (
-            ("set_alias", True, 1),
-            ("versions", False, 1),
-            ("set_alias", False, 2),
-            ("set_alias", True, 2),
-            ("delete_alias", False, 1),
-        )
-    ),
-]
-
-
-@pytest.mark.parametrize(("method", "after", "nth"), STEPS)
-def test_a_failing_step_is_undone_and_raised(three: House, method: str, after: bool, nth: int) -> None:
-    before = three.aliases
-    broken = Breaking(three.settings, method, RegistryError, after=after, nth=nth)
-    with pytest.raises(RegistryError, match="broken by the test"):
-        three.promote(3, 2, broken)
-    assert broken.broken
-    assert three.aliases == before
-    assert states(three)[-1] == ("promote", 3, "undone")
-    assert three.promote(3, 2).state == "done"
-
-
-@pytest.mark.parametrize(("method", "after", "nth"), STEPS)
-def test_a_killed_promotion_is_completed_or_undone_at_the_next_start(
-    three: House, method: str, after: bool, nth: int
-) -> None:
-    before = three.aliases
-    broken = Breaking(three.settings, method, Killed, after=after, nth=nth)
-    with pytest.raises(Killed):
-        three.promote(3, 2, broken)
-    assert states(three)[-1] == ("promote", 3, "open")
-    (row,) = promotion.recover(three.db, three.registry, NOW)
-    if row.state == "done":
-        assert three.aliases == {"champion": 3, "previous": 2}
-    else:
-        assert (row.state, three.aliases) == ("undone", before)
-    assert (row.state == "undone") == ((method, after, nth) == ("set_alias", False, 1))
-    assert promotion.recover(three.db, three.registry, NOW) == []
-
-
 def test_a_killed_change_is_settled_by_the_next_change_too(three: House) -> None:
     with pytest.raises(Killed):
-        three.promote(3, 2, Breaking(three.settings, "alias", Killed, after=False))
+        three.promote(3, 2, Breaking(three.settings, "set_alias", Killed, after=True))
     assert three.rollback().expected == 3
     assert three.aliases == {"champion": 2, "previous": 1}
 
@@ -275,13 +385,16 @@ def test_a_killed_registration_is_settled(three: House, method: str, after: bool
     assert (three.registry.find_by_key(MODEL, "key-9") is not None) == (state == "done")
 
 
-def test_a_registration_whose_number_was_taken_by_hand_is_recorded_under_its_own(three: House) -> None:
-    class Late(Registry):
-        def versions(self, model: str) -> Any:
-            return super().versions(model)[1:]
+def test_a_registration_whose_number_was_taken_before_is_recorded_under_its_own(three: House) -> None:
+    from mlflow import MlflowClient
 
-    assert three.register(9, Late(three.settings)) == 4
-    assert states(three)[-2:] == [("register", 3, "undone"), ("register", 4, "done")]
+    client = MlflowClient(three.settings.tracking_uri, three.settings.registry_uri)
+    taken = client.create_model_version(MODEL, source="models:/m-0")
+    client.delete_model_version(MODEL, taken.version)  # MLflow never gives its number again
+    assert three.register(9) == 5
+    assert states(three)[-2:] == [("register", 4, "undone"), ("register", 5, "done")]
+    assert three.rows[1].outcome == "The registry made it version 5."
+    assert three.aliases["challenger"] == 5
 
 
 def test_only_promotion_moves_an_alias() -> None:
@@ -292,4 +405,4 @@ def test_only_promotion_moves_an_alias() -> None:
         for path in (root / package).rglob("*.py")
         if re.search(r"\.(set_alias|delete_alias|\w+_registered_model_alias)\(", path.read_text())
     }
-    assert callers == {"promotion.py", "registry.py"}
+    assert callers == {"promotion.py", "aliases.py", "registry.py"}

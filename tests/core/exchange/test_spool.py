@@ -138,3 +138,53 @@ def test_a_part_of_a_line_is_an_error_for_the_writer(tmp_path: Path, monkeypatch
         writer.append(lines(1))
     monkeypatch.undo()
     writer.close()
+
+
+def test_a_full_spool_refuses_lines_until_the_reader_has_stored_some(tmp_path: Path) -> None:
+    cap = 2 * spool.LOOK_BYTES
+    now = [0.0]
+    first, second = (
+        spool.SpoolWriter(tmp_path, cap_bytes=cap, rotate_bytes=cap // 8, monotonic=lambda: now[0])
+        for _ in range(2)
+    )
+    line = b'{"id": "' + b"x" * 1000 + b'"}\n'
+    written = refused = 0
+    for number in range(2 * cap // len(line)):
+        try:
+            (first, second)[number % 2].append(line)
+            written += 1
+        except spool.SpoolFull:
+            refused += 1
+    assert refused > 0
+    assert cap - spool.LOOK_BYTES < spool.waiting(tmp_path) == written * len(line) <= cap + spool.LOOK_BYTES
+    for batch in spool.read(tmp_path):
+        spool.acknowledge(tmp_path, batch)
+    with pytest.raises(spool.SpoolFull, match="wait to be stored"):  # the folder is not listed for every line
+        first.append(line)
+    now[0] += spool.LOOK_SECONDS
+    first.append(line)
+    first.close()
+    second.close()
+
+
+def test_the_first_line_of_a_restarted_worker_is_refused_when_the_spool_is_full_already(
+    tmp_path: Path,
+) -> None:
+    dead_writer(tmp_path, lines(*range(100)))
+    size = spool.waiting(tmp_path)
+    writer = spool.SpoolWriter(tmp_path, cap_bytes=size + 5)
+    with pytest.raises(spool.SpoolFull):
+        writer.append(lines(1000))
+    assert spool.waiting(tmp_path) == size
+
+
+def test_what_the_reader_has_stored_counts_no_longer_although_its_writer_keeps_the_file(
+    tmp_path: Path,
+) -> None:
+    writer = spool.SpoolWriter(tmp_path)
+    writer.append(lines(1, 2))
+    (batch,) = spool.read(tmp_path)
+    assert spool.waiting(tmp_path) == batch.end
+    spool.acknowledge(tmp_path, batch)
+    assert spool.waiting(tmp_path) == 0
+    writer.close()
