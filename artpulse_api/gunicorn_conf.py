@@ -30,7 +30,7 @@ except SettingsError as error:
 
 def _empty(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # it is still there where nothing can be written
     return folder
 
 
@@ -121,11 +121,12 @@ def child_exit(server: Any, worker: Any) -> None:
                 handle.read(4), sys.byteorder
             )  # the file's head, as prometheus_client writes it
             handle.truncate(max(used, 8))
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         (_loaded.run / WORKERS / f"{worker.pid}.json").unlink()
 
 
 def _forget(pid: int) -> None:
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no annotations
+    with contextlib.suppress(OSError):  # a folder that became read-only must not end the master
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,21 +87,19 @@ def test_read_only(shared: House, serving: Serving, disk: Path, seen: Callable[[
             serving.notify()
             load.more(100)
             assert set(load.versions) == {2}
-            assert len(serving.lines("poll failed")) >= 1
-        until(lambda: serving.whole(3))
+            named = [orjson.loads(row) for row in serving.lines("Read-only file system") if row.startswith("{")]
+            assert named
+        until(lambda: serving.whole(3), 60)
         load.more(20)
         shared.rollback()
         until(lambda: serving.whole(2))
     assert set(load.statuses) == {200}
     assert serving.pids() == workers
-    seen("all 200, “poll failed” in the log; writable again: the promotion is served")
+    seen(f"all 200, “{named[0]['message']}: {named[0]['reason'][:32]}”; writable again: the promotion is served")
 
 
 @pytest.mark.fault("a worker killed while the run folder is read-only", "the other answers; two again when it can be written")
 def test_read_only_and_a_death(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
-    import os
-    import signal
-
     before = serving.pids()
     with read_only(disk):
         os.kill(min(before), signal.SIGKILL)
@@ -111,9 +111,6 @@ def test_read_only_and_a_death(serving: Serving, disk: Path, seen: Callable[[str
 
 @pytest.mark.fault("the fetched bundles deleted, and a worker killed", "fetched again, and every worker on the same version")
 def test_bundles_deleted(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
-    import os
-    import signal
-
     before = serving.pids()
     shutil.rmtree(disk / "bundles")
     os.kill(min(before), signal.SIGKILL)
