@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -72,10 +73,13 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Give the worker's metrics their room on the disk before they are mapped into its memory.
+    """Let a worker that serves nothing yet be ended, and give its metrics their room on the disk.
 
-    prometheus_client maps sparse files: on a full disk the first touch of a new page kills the process (SIGBUS).
+    Until gunicorn sets the worker's own handlers it has its master's, which only queue SIGTERM: the signal was lost,
+    and the server's end waited for the whole graceful timeout. prometheus_client maps sparse files into memory: on a
+    full disk the first touch of a new page kills the process (SIGBUS).
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for kind, size in METRIC_FILES.items():
         path = _loaded.run / "metrics" / f"{kind}_{worker.pid}.db"
         try:
@@ -106,8 +110,8 @@ def worker_exit(server: Any, worker: Any) -> None:
     """Drop and count the shadow answers that are still owed; a worker that never loaded owes none."""
     from artpulse_api import serving
 
-    if worker.wsgi is not None:
-        serving.of(worker.wsgi).shadow.stop()
+    if (app := getattr(worker, "wsgi", None)) is not None:
+        serving.of(app).shadow.stop()
 
 
 def child_exit(server: Any, worker: Any) -> None:

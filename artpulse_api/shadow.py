@@ -23,6 +23,9 @@ from artpulse_core.errors import ArtPulseError
 log = logging.getLogger("artpulse.api")
 MAX_ROWS = 1000  # waiting; as many as one request may have
 MAX_BYTES = 32 * 1024 * 1024
+GATHER_SECONDS = (
+    0.05  # one waking for all answers of this time: fewer than one a request, and none at its end
+)
 STOP_SECONDS = 2.0
 
 
@@ -57,18 +60,19 @@ class Shadow:
         self._metrics = metrics
         self._events = log_of_events
         self._seldom = Seldom()
+        self._lock = threading.Lock()
         self._jobs: deque[Job] = deque()
         self._rows = 0
         self._bytes = 0
-        self._changed = threading.Condition()
+        self._some = threading.Event()
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._stopped = False
 
     def offer(self, job: Job) -> bool:
         """Queue ``job`` unless the queue is full or the worker ends; never waits."""
-        with self._changed:
+        with self._lock:
             full = self._rows + job.rows > MAX_ROWS or self._bytes + job.work.size > MAX_BYTES
-            if self._stopped or full:
+            if self._stopped.is_set() or full:
                 self._drop(job)
                 return False
             self._jobs.append(job)
@@ -77,17 +81,17 @@ class Shadow:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+        self._some.set()
         return True
 
     def stop(self) -> None:
         """End the thread after the job it is at; what is queued is dropped and counted."""
-        with self._changed:
-            self._stopped = True
+        with self._lock:
+            self._stopped.set()
             while self._jobs:
                 self._drop(self._jobs.popleft())
-            self._changed.notify()
             thread = self._thread
+        self._some.set()
         if thread is not None:
             thread.join(STOP_SECONDS)
 
@@ -95,17 +99,17 @@ class Shadow:
         self._metrics.shadow_dropped(job.served.primary.problem, job.rows)
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                self._compare(job)
-            except Exception:
-                log.exception("a shadow answer was lost")
+        while self._some.wait() and not self._stopped.wait(GATHER_SECONDS):
+            self._some.clear()
+            while (job := self._next()) is not None:
+                try:
+                    self._compare(job)
+                except Exception:
+                    log.exception("a shadow answer was lost")
 
     def _next(self) -> Job | None:
-        with self._changed:
-            while not self._jobs and not self._stopped:
-                self._changed.wait()
-            if self._stopped:
+        with self._lock:
+            if not self._jobs:
                 return None
             job = self._jobs.popleft()
             self._rows -= job.rows

@@ -41,6 +41,9 @@ class Client:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def close(self) -> None:
+        self._socket.close()
+
     def ask(self, request: bytes) -> Answer:
         self._socket.sendall(request)
         data = b""

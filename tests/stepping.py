@@ -32,7 +32,7 @@ class Steps:
 
     def __call__(self, name: str) -> None:
         """One side of a step; only those that change something count unless ``whole``."""
-        if not self.whole and name.split()[-1] in READING:
+        if not self.whole and name.rsplit(maxsplit=1)[-1] in READING:
             return
         self.count += 1
         if self.count == self.at:

@@ -10,6 +10,7 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +40,7 @@ WATCH_SECONDS = 2.0
 REPORT_SECONDS = 1.0
 PING_SECONDS = 5.0
 LAST_SHIP_SECONDS = 10.0
+LAST_WORD_SECONDS = 2.0
 ANSWER_SECONDS = 0.2  # kept of a caller's deadline for the way back
 LONGEST_WAIT = 60.0
 
@@ -99,8 +101,13 @@ class Agent:
             if threads[1].is_alive():
                 threads[1].join(LAST_SHIP_SECONDS)  # the others may hang, and have nothing that would be lost
             self._ship()
+            ends = time.monotonic() + LAST_WORD_SECONDS
+            for thread in threads[2:]:
+                if thread.is_alive():
+                    thread.join(max(ends - time.monotonic(), 0.0))
             if self._migrated.is_set():
                 self._reporter.leave()
+            self._db.dispose()
             log.info("agent stopped", extra={"fields": self._noted.document()["events"]})
 
     def _guarded(self, work: Callable[[], None], stopped: threading.Event) -> None:

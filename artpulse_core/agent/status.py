@@ -132,6 +132,8 @@ def _from_database(
     try:
         db = Database(settings.database, busy_seconds=0.5)
         try:
+            if not db.exists:
+                return [], {}
             for row in hosts.recent(db, now - SILENT):
                 if row["host"] != name_of(settings):
                     others.append({**row["document"], "age": _age(row["at"], now)})

@@ -19,6 +19,8 @@ from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
 
+LOOK_BACK = 100
+
 
 @dataclass(frozen=True)
 class Desired:
@@ -47,7 +49,7 @@ def desired(db: Database, registry: Registry, model: str, old: ProblemRelease | 
         return None
     alone = Desired(champion, previous=aliases.get(PREVIOUS))
     try:
-        rows = changes.history(db, model)
+        rows = _recent(db, model)
     except StoreError:
         return _unknown(alone, old)
     if not _audited(rows, champion):
@@ -64,12 +66,23 @@ def followed(db: Database, old: ProblemRelease) -> ProblemRelease:
     """
     if old.secondary is None:
         return old
-    state = lineage.state_of(changes.history(db, old.model))
+    state = lineage.state_of(_recent(db, old.model))
     if state.primary != old.primary.version:
         return old
     if not state.running or state.secondary != old.secondary.version:
         return ProblemRelease(old.model, replace(old.primary, alias=CHAMPION), unaudited=old.unaudited)
     return replace(old, mode=state.mode, percent=state.percent, salt=state.salt)
+
+
+def _recent(db: Database, model: str) -> list[Change]:
+    """Rows back to the one that made the champion, which is as far as the state of a rollout goes; newest first.
+
+    A host asks every second: a table that has grown for years must not be read whole each time.
+    """
+    rows = changes.history(db, model, LOOK_BACK)
+    if len(rows) < LOOK_BACK or lineage.champions(rows):
+        return rows
+    return changes.history(db, model)
 
 
 def _audited(rows: list[Change], champion: int) -> bool:

@@ -69,6 +69,11 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @property
+    def exists(self) -> bool:
+        """False when it is a SQLite file that is not there; opening it would make an empty one."""
+        return self._file is None or self._file.exists()
+
     def migrate(self) -> None:
         """Bring the schema to this release's; one process does it, others wait.
 

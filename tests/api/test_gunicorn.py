@@ -119,11 +119,21 @@ def test_on_sigterm_a_request_in_flight_is_answered_and_the_worker_reports_are_g
 
 def test_a_killed_worker_is_replaced_and_loads_the_release_by_itself(home: Path) -> None:
     with gunicorn(home) as server:
+        _until(lambda: len(releases.read_workers(server.run)) == 2)
         before = {worker.pid for worker in releases.read_workers(server.run)}
         os.kill(min(before), signal.SIGKILL)
         _until(lambda: len({worker.pid for worker in releases.read_workers(server.run)} - before) == 1)
         assert {_post(server, ROW)[0] for _ in range(20)} == {200}
         assert not list(server.run.glob(f"metrics/*live*_{min(before)}.db"))
+
+
+def test_a_server_that_is_ended_while_a_worker_starts_does_not_wait_for_it(home: Path) -> None:
+    for _ in range(3):
+        with gunicorn(home) as server:  # ready with the first worker, while the second is being forked
+            begun = time.monotonic()
+            server.process.terminate()
+            assert server.process.wait(14) == 0
+            assert time.monotonic() - begun < 10
 
 
 def test_without_a_release_the_server_lives_is_not_ready_and_takes_the_first_release(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +31,15 @@ from tests.waiting import until
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Settings]:
-    """An agent in a thread, with a run folder short enough for a socket and no polls but those asked for."""
+def running(settings: Settings, files: Mapping[str, bytes] | None = None) -> Iterator[Settings]:
+    """An agent in a thread, with a run folder short enough for a socket and no polls but those asked for.
+
+    ``files`` lie in the run folder before it starts.
+    """
     with TemporaryDirectory(prefix="ap-") as folder:
         settings = settings.model_copy(update={"run_dir": Path(folder), "poll_seconds": 3600.0})
+        for name, data in (files or {}).items():
+            (settings.run / name).write_bytes(data)
         stopped = threading.Event()
         agent = Agent(settings, clock=lambda: datetime.now(UTC))
         thread = threading.Thread(target=agent.run, args=(stopped,))
@@ -161,6 +166,7 @@ def test_what_nobody_serves_is_shown_as_nothing(tmp_path: Path) -> None:
         [],
         None,
     )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_process_of_a_kind_works_in_a_folder(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from artpulse_core.agent import pull
-from artpulse_core.control import promotion, traffic
+from artpulse_core.control import desired, promotion, traffic
 from artpulse_core.control.desired import Desired
 from artpulse_core.control.registry import Registry
 from artpulse_core.errors import BundleError, RegistryError, StoreError
@@ -272,3 +272,23 @@ def test_a_refused_version_pauses_longer_each_time_up_to_a_bound() -> None:
     assert not retries.waits("art", 4)
     now -= timedelta(days=1)  # the clock was set back
     assert not retries.waits("art", 3)
+
+
+def test_only_the_newest_rows_are_read_and_all_of_them_when_the_champion_is_older(
+    three: House, rolling: Rolling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+    real = changes.history
+
+    def counted(db: Any, model: str | None = None, limit: int | None = None) -> Any:
+        asked.append(limit)
+        return real(db, model, limit)
+
+    monkeypatch.setattr(changes, "history", counted)
+    wanted = [desired.desired(three.db, three.registry, MODEL, None)]
+    for look_back in (5, 2):  # the champion is the third newest row
+        monkeypatch.setattr(desired, "LOOK_BACK", look_back)
+        wanted.append(desired.desired(three.db, three.registry, MODEL, None))
+    assert asked == [100, 5, 2, None]
+    assert wanted[0] is not None and (wanted[0].secondary, wanted[0].percent) == (3, 10)
+    assert wanted[1] == wanted[2] == wanted[0]

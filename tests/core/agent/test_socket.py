@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 import orjson
 import pytest
 
+from artpulse_core.agent import socket as agent_socket
 from artpulse_core.agent.socket import ControlSocket
 from artpulse_core.errors import AgentUnavailable, ChangeConflict, FeedbackRefused, SettingsError
 from artpulse_core.exchange import control
+from tests.waiting import until
 
 
 def refuse(_request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -85,6 +88,37 @@ def test_a_caller_never_waits_beyond_its_deadline(path: Path) -> None:
     assert control.call(path, "echo", word="x")["said"] == "x"
     for connection in silent:
         connection.close()
+
+
+def test_operations_that_hang_are_answered_for_and_leave_room_until_all_places_are_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_socket, "TALKERS", 2)
+    gate = threading.Event()
+    ear = ControlSocket(
+        path, {"hang": lambda _request: {"waited": gate.wait(30)}, "echo": lambda _request: {}}
+    )
+    begun = time.monotonic()
+    with pytest.raises(AgentUnavailable, match=r"did not finish within 0\.2 s"):
+        control.call(path, "hang", deadline=0.3)
+    assert control.call(path, "echo")["ok"]
+    with pytest.raises(AgentUnavailable, match="did not finish"):
+        control.call(path, "hang", deadline=0.3)
+    with pytest.raises(AgentUnavailable, match="busy with earlier requests"):
+        control.call(path, "echo", deadline=0.3)
+    assert time.monotonic() - begun < 10
+    gate.set()
+    until(lambda: control.call(path, "echo")["ok"])
+    ear.close()
+
+
+def test_an_operation_that_fails_says_so_and_the_agent_lives(path: Path) -> None:
+    ear = ControlSocket(path, {"fail": lambda _request: {"x": 1 / 0}, "echo": lambda _request: {}})
+    with pytest.raises(AgentUnavailable, match="its log says why"):
+        control.call(path, "fail")
+    assert raw(path, b'{"op": "echo", "deadline": "soon"}\n')["code"] == "bad_request"
+    assert control.call(path, "echo")["ok"]
+    ear.close()
 
 
 @pytest.mark.usefixtures("ear")

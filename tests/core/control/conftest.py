@@ -63,11 +63,14 @@ class House:
         """Register a new version made from ``seed``."""
         place = self.folder / f"made-{len(self.made)}"
         self.made.append(seed)
-        digest = make_bundle(place, seed=seed)
+        return self.register_folder(place, make_bundle(place, seed=seed), f"key-{seed}", registry)
+
+    def register_folder(self, place: Path, digest: str, key: str, registry: Registry | None = None) -> int:
+        """Register the bundle in ``place``."""
         run_id = self.registry.start_run("test")
         return registration.register(
             self.db, registry or self.registry, problem="art_core5", model=MODEL, bundle_dir=place, digest=digest,
-            run_id=run_id, key=f"key-{seed}", tags={"algorithm": "linear"}, actor="test", reason="made by a test", now=NOW,
+            run_id=run_id, key=key, tags={"algorithm": "linear"}, actor="test", reason="made by a test", now=NOW,
         )  # fmt: skip
 
     def promote(

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import text
 
 from artpulse_core.errors import ChangeConflict, ChangeRefused
-from artpulse_core.store import changes, tables
+from artpulse_core.store import chain, changes, tables
 from artpulse_core.store.chain import Head
 from artpulse_core.store.changes import Change
-from artpulse_core.store.database import Database
+from artpulse_core.store.database import MIGRATIONS, Database
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -243,3 +245,39 @@ def test_the_last_champion_and_the_registration_are_found_by_done_rows_only(db: 
     assert registered.rollout == {"digest": "d1"}
     assert changes.registration(db, "m", 2) is None
     assert changes.last_champion(db, "other") is None
+
+
+def test_rows_of_the_first_release_are_sealed_in_the_order_in_which_they_closed(url: str) -> None:
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    rows: list[dict[str, Any]] = []
+    for sequence, (state, closed_at) in enumerate(
+        [("done", "2026-03"), ("open", None), ("undone", "2026-02"), ("refused", "2026-04")], start=1
+    ):
+        row: dict[str, Any] = {
+            "sequence": sequence, "model": f"m{sequence}", "action": "promote", "expected": None, "target": 1,
+            "rollout": None, "actor": "ä", "reason": "r", "verdict": None, "idempotency_key": None,
+            "opened_at": "2026-01", "prev_hash": rows[-1]["hash"] if rows else chain.FIRST,
+        }  # fmt: skip
+        rows.append({**row, "hash": chain.digest(row), "state": state, "closed_at": closed_at})
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for row in rows:
+            connection.execute(tables.changes.insert().values(**row))
+    database.migrate()
+    assert changes.verify_chain(database) is None
+    assert [row.closing for row in changes.history(database)][::-1] == [2, None, 1, 3]
+    changes.close(database, changes.open_rows(database)[0], NOW)
+    assert changes.verify_chain(database) is None
+    database.dispose()
+
+
+def test_a_database_is_asked_to_keep_a_row_before_a_change_goes_on(db: Database) -> None:
+    if db.dialect == "sqlite":
+        with db.read() as connection:
+            assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+    else:
+        with db.read() as connection:
+            assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
