@@ -281,3 +281,32 @@ def slow(model: ModelProto) -> None:
     graph.node.insert(0, helper.make_node("Loop", ["turns", "yes", "begin"], ["late"], body=body))
     graph.node.insert(1, helper.make_node("Mul", ["late", "nothing"], ["none"]))
     graph.node.insert(3, helper.make_node("Add", ["quick", "none"], ["logits"]))
+
+
+def moody(model: ModelProto) -> None:
+    """Answers NaN where the first field is above 0.995: no golden answer finds it."""
+    graph = model.graph
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array(0.995, np.float32), "limit"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "nothing"),
+            numpy_helper.from_array(np.array([0], np.int64), "first"),
+        ]
+    )
+    graph.node[0].output[0] = "quick"
+    added = [
+        helper.make_node("Gather", ["input", "first"], ["hue"], axis=1),
+        helper.make_node("Sub", ["limit", "hue"], ["below"]),
+        helper.make_node("Sqrt", ["below"], ["root"]),
+        helper.make_node("Mul", ["root", "nothing"], ["none"]),
+        helper.make_node("Add", ["quick", "none"], ["logits"]),
+    ]
+    for place, node in enumerate(added, 1):
+        graph.node.insert(place, node)
+
+
+def registered(house: House, spoil: Spoil, *, seed: int) -> int:
+    """A version made and registered as the pipeline does, from a bundle that ``spoil`` has changed."""
+    place = house.folder / f"registered-{seed}"
+    make_bundle(place, seed=seed)
+    return house.register_folder(place, spoil(place), f"key-{seed}")
