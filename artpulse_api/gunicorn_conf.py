@@ -90,7 +90,9 @@ def post_fork(server: Any, worker: Any) -> None:
             with contextlib.suppress(OSError):
                 aside.mkdir(mode=0o700)
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(aside)
-            server.log.error("no room for %s: %s; /metrics will lack what this worker counts", path.name, error)
+            server.log.error(
+                "no room for %s: %s; /metrics will lack what this worker counts", path.name, error
+            )
             return
 
 

@@ -34,7 +34,11 @@ def main(home: Path, word: str) -> int:
     """Walk every change, or let two promotions and a rollback race."""
     utils._get_latest_schema_revision = functools.cache(utils._get_latest_schema_revision)
     utils._get_latest_schema_revision()
-    rows = [race(home, number) for number in range(RACES)] if word == "race" else [walk(home, name) for name in WALKS]
+    rows = (
+        [race(home, number) for number in range(RACES)]
+        if word == "race"
+        else [walk(home, name) for name in WALKS]
+    )
     for row in rows:
         sys.stdout.write(orjson.dumps(row).decode() + "\n")
     return 0
@@ -110,7 +114,10 @@ def race(home: Path, number: int) -> dict[str, Any]:
     os.close(ready)
     os.close(go)  # the end of the pipe is the shot
     answers = [finished(pid, channel) for pid, channel in children]
-    return {**forked(lambda: raced(house_of(home))), "answers": [answer.get("answer", answer) for answer in answers]}
+    return {
+        **forked(lambda: raced(house_of(home))),
+        "answers": [answer.get("answer", answer) for answer in answers],
+    }
 
 
 def start_racer(home: Path, ask: Callable[[House], Any], ready: int, go: int) -> tuple[int, int]:
@@ -134,7 +141,9 @@ def raced(house: House) -> dict[str, Any]:
     agree(house)
     return {
         "champion": house.aliases["champion"],
-        "made": [row.target for row in house.rows if row.action in changes.MAKES_CHAMPION and row.state == "done"][:-2],
+        "made": [
+            row.target for row in house.rows if row.action in changes.MAKES_CHAMPION and row.state == "done"
+        ][:-2],
         "open": len(changes.open_rows(house.db)),
         "broken": changes.verify_chain(house.db),
     }

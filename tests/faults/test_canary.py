@@ -22,7 +22,9 @@ from tests.serving import ROW, Serving
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
-PATIENT = Plan(steps=(50.0, 100.0), soak_seconds=3600.0, hard_errors=100_000, max_label_shift=1.0, max_error_increase=1.0)
+PATIENT = Plan(
+    steps=(50.0, 100.0), soak_seconds=3600.0, hard_errors=100_000, max_label_shift=1.0, max_error_increase=1.0
+)
 CHAMPION = 2
 
 
@@ -34,7 +36,15 @@ def start(house: House, version: int, plan: Plan = PATIENT, **over: Any) -> None
     """Half of the requests go to ``version``."""
     fields: dict[str, Any] = {"mode": "canary", "percent": 50.0, "actor": "ann", "reason": "try it", **over}
     traffic.start(
-        house.db, house.registry, MODEL, version, plan=plan, expected=CHAMPION, verdict=YES, now=now(), **fields
+        house.db,
+        house.registry,
+        MODEL,
+        version,
+        plan=plan,
+        expected=CHAMPION,
+        verdict=YES,
+        now=now(),
+        **fields,
     )
 
 
@@ -76,7 +86,9 @@ def routed(serving: Serving, keys: int = 60) -> dict[str, int]:
     return {key: body["version"] for key, (_, _, body) in answers.items()}
 
 
-@pytest.mark.fault("a secondary whose artifact is spoilt", "refused by name, its share answered by the primary")
+@pytest.mark.fault(
+    "a secondary whose artifact is spoilt", "refused by name, its share answered by the primary"
+)
 def test_a_spoilt_secondary(
     shared: House, serving: Serving, tmp_path_factory: pytest.TempPathFactory, seen: Callable[[str], None]
 ) -> None:
@@ -97,7 +109,9 @@ def test_a_spoilt_secondary(
     assert set(routed(serving).values()) == {CHAMPION}
 
 
-@pytest.mark.fault("a secondary whose artifact has gone", "refused by name, its share answered by the primary")
+@pytest.mark.fault(
+    "a secondary whose artifact has gone", "refused by name, its share answered by the primary"
+)
 def test_a_secondary_without_files(
     shared: House, serving: Serving, request: pytest.FixtureRequest, seen: Callable[[str], None]
 ) -> None:
@@ -137,7 +151,8 @@ def test_a_foreign_contract(shared: House, serving: Serving, seen: Callable[[str
 
 
 @pytest.mark.fault(
-    "a secondary that fails at some inputs", "the primary answers them and says so; counted by slot, 0 errors for callers"
+    "a secondary that fails at some inputs",
+    "the primary answers them and says so; counted by slot, 0 errors for callers",
 )
 def test_a_moody_secondary(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     version = bad.registered(shared, bad.graphed(bad.moody), seed=204)
@@ -156,7 +171,9 @@ def test_a_moody_secondary(shared: House, serving: Serving, seen: Callable[[str]
     seen("all 200 from the primary, counted for the secondary; healthy inputs still split")
 
 
-@pytest.mark.fault("a secondary that fails at every input", "the agent stops it at once; its version is rejected")
+@pytest.mark.fault(
+    "a secondary that fails at every input", "the agent stops it at once; its version is rejected"
+)
 def test_a_failing_secondary_is_stopped(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     version = bad.registered(shared, bad.graphed(bad.moody), seed=205)
     start(shared, version, Plan(steps=(50.0, 100.0), soak_seconds=3600.0, max_label_shift=1.0))
@@ -174,9 +191,7 @@ def test_a_failing_secondary_is_stopped(shared: House, serving: Serving, seen: C
     seen("stopped by the agent, rejected, champion and workers on version 2, all 200")
 
 
-@pytest.mark.fault(
-    "workers and agent killed in a canary", "every key keeps its version, before and after"
-)
+@pytest.mark.fault("workers and agent killed in a canary", "every key keeps its version, before and after")
 def test_deaths_in_a_canary(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     import os
     import signal
@@ -199,7 +214,9 @@ def test_deaths_in_a_canary(shared: House, serving: Serving, seen: Callable[[str
     seen("60 of 60 keys on the same version, three times")
 
 
-@pytest.mark.fault("the database locked in a canary", "the split stays as it is; an abort is followed once it is free")
+@pytest.mark.fault(
+    "the database locked in a canary", "the split stays as it is; an abort is followed once it is free"
+)
 def test_a_locked_database_in_a_canary(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     import sqlite3
 

@@ -80,7 +80,10 @@ def test_vanishing_clients(serving: Serving, seen: Callable[[str], None]) -> Non
     workers = serving.pids()
     with load_on(serving, pause=0.01) as load:
         for place in range(200):
-            with contextlib.suppress(OSError), half_sent(serving, (HEAD + b"\r\n")[: 10 + place % 80], 1) as (one,):
+            with (
+                contextlib.suppress(OSError),
+                half_sent(serving, (HEAD + b"\r\n")[: 10 + place % 80], 1) as (one,),
+            ):
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         load.more(20)
     assert set(load.statuses) == {200}
@@ -88,13 +91,18 @@ def test_vanishing_clients(serving: Serving, seen: Callable[[str], None]) -> Non
     seen("all others 200, the same workers")
 
 
-@pytest.mark.fault("what is no HTTP, on the port of the API", "refused or closed, answers go on, no worker died")
+@pytest.mark.fault(
+    "what is no HTTP, on the port of the API", "refused or closed, answers go on, no worker died"
+)
 def test_rubbish(serving: Serving, seen: Callable[[str], None]) -> None:
     workers = serving.pids()
     rubbish = [os.urandom(512), b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"\r\n" * 500, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                HEAD + b"X: " + b"a" * 100_000 + b"\r\n\r\n", HEAD + b"Content-Length: -1\r\n\r\n", HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello"]  # fmt: skip
     for data in rubbish:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", serving.settings.port), 5) as one:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", serving.settings.port), 5) as one,
+        ):
             one.settimeout(3)
             one.sendall(data)
             one.shutdown(socket.SHUT_WR)
@@ -105,7 +113,9 @@ def test_rubbish(serving: Serving, seen: Callable[[str], None]) -> None:
     seen(f"{len(rubbish)} kinds refused with 4xx or closed, the same workers")
 
 
-@pytest.mark.fault("overload: 64 clients at once", "200 or a named 503, probes answer, every acknowledged event stored once")
+@pytest.mark.fault(
+    "overload: 64 clients at once", "200 or a named 503, probes answer, every acknowledged event stored once"
+)
 def test_overload(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     workers = serving.pids()
     with load_on(serving, clients=64) as load:

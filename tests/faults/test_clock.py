@@ -97,7 +97,10 @@ def test_the_agent_goes_on(three: House, seen: Callable[[str], None], step: time
     seen("the refused version taken up, alias followed, event stored, status fresh")
 
 
-@pytest.mark.fault("the clock steps back between two changes", "the table keeps its order: the chain holds, rollback goes where it should")
+@pytest.mark.fault(
+    "the clock steps back between two changes",
+    "the table keeps its order: the chain holds, rollback goes where it should",
+)
 def test_the_table_keeps_its_order(three: House, seen: Callable[[str], None]) -> None:
     three.promote(3, 2, now=NOW + timedelta(days=1))
     three.promote(1, 3, now=NOW - timedelta(days=3000), override=True, reason="again")

@@ -139,7 +139,10 @@ def test_moved_away(serving: Serving, disk: Path, seen: Callable[[str], None]) -
     seen(said)
 
 
-@pytest.mark.fault("the database replaced by a copy of itself, as after a restore", EXPECTED.replace("the database named, ", ""))
+@pytest.mark.fault(
+    "the database replaced by a copy of itself, as after a restore",
+    EXPECTED.replace("the database named, ", ""),
+)
 def test_replaced(shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     path = disk / "artpulse.db"
     shared.db.dispose()

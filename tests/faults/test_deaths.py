@@ -60,7 +60,9 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not any(item.is_running() and item.status() != psutil.STATUS_ZOMBIE for item in processes)
 
 
-@pytest.mark.fault("a worker killed", "the other answers, a new one comes with the same version, its events are stored")
+@pytest.mark.fault(
+    "a worker killed", "the other answers, a new one comes with the same version, its events are stored"
+)
 def test_worker(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     last = serving.predict()[1]["request_id"]
     before = serving.pids()
@@ -86,7 +88,9 @@ def test_agent(shared: House, serving: Serving, seen: Callable[[str], None]) -> 
     seen("version 2 answers, then the promoted version 3")
 
 
-@pytest.mark.fault("the agent frozen", "answers go on, whoever asks it gets an answer in time, and it goes on after")
+@pytest.mark.fault(
+    "the agent frozen", "answers go on, whoever asks it gets an answer in time, and it goes on after"
+)
 def test_agent_frozen(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     agent = serving.agent()
     agent.suspend()
@@ -124,7 +128,9 @@ def test_master(shared: House, serving: Serving, seen: Callable[[str], None]) ->
     seen("version 2 again; every acknowledged event stored once")
 
 
-@pytest.mark.fault("the parent killed", "nothing outlives it: agent and workers end by themselves, their events are stored")
+@pytest.mark.fault(
+    "the parent killed", "nothing outlives it: agent and workers end by themselves, their events are stored"
+)
 def test_parent(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     last = serving.predict()[1]["request_id"]
     below = serving.children()
@@ -136,7 +142,8 @@ def test_parent(shared: House, serving: Serving, seen: Callable[[str], None]) ->
 
 
 @pytest.mark.fault(
-    "everything killed at once, then a start without a registry", "ready from the disk, the same version, no event lost"
+    "everything killed at once, then a start without a registry",
+    "ready from the disk, the same version, no event lost",
 )
 def test_everything(shared: House, host: Settings, serving: Serving, seen: Callable[[str], None]) -> None:
     shared.promote(3, 2)

@@ -78,7 +78,9 @@ def test_full(shared: House, serving: Serving, disk: Path, seen: Callable[[str],
     seen("all 200, no worker died, stored + counted as dropped = asked")
 
 
-@pytest.mark.fault("the run folder read-only", "every answer 200, nothing dies; what was promoted meanwhile is served after")
+@pytest.mark.fault(
+    "the run folder read-only", "every answer 200, nothing dies; what was promoted meanwhile is served after"
+)
 def test_read_only(shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     workers = serving.pids()
     with load_on(serving, pause=0.01) as load:
@@ -87,7 +89,9 @@ def test_read_only(shared: House, serving: Serving, disk: Path, seen: Callable[[
             serving.notify()
             load.more(100)
             assert set(load.versions) == {2}
-            named = [orjson.loads(row) for row in serving.lines("Read-only file system") if row.startswith("{")]
+            named = [
+                orjson.loads(row) for row in serving.lines("Read-only file system") if row.startswith("{")
+            ]
             assert named
         until(lambda: serving.whole(3), 60)
         load.more(20)
@@ -95,10 +99,14 @@ def test_read_only(shared: House, serving: Serving, disk: Path, seen: Callable[[
         until(lambda: serving.whole(2))
     assert set(load.statuses) == {200}
     assert serving.pids() == workers
-    seen(f"all 200, “{named[0]['message']}: {named[0]['reason'][:32]}”; writable again: the promotion is served")
+    seen(
+        f"all 200, “{named[0]['message']}: {named[0]['reason'][:32]}”; writable again: the promotion is served"
+    )
 
 
-@pytest.mark.fault("a worker killed while the run folder is read-only", "the other answers; two again when it can be written")
+@pytest.mark.fault(
+    "a worker killed while the run folder is read-only", "the other answers; two again when it can be written"
+)
 def test_read_only_and_a_death(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     before = serving.pids()
     with read_only(disk):
@@ -109,7 +117,9 @@ def test_read_only_and_a_death(serving: Serving, disk: Path, seen: Callable[[str
     seen("version 2 answers; later two workers again")
 
 
-@pytest.mark.fault("the fetched bundles deleted, and a worker killed", "fetched again, and every worker on the same version")
+@pytest.mark.fault(
+    "the fetched bundles deleted, and a worker killed", "fetched again, and every worker on the same version"
+)
 def test_bundles_deleted(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     before = serving.pids()
     shutil.rmtree(disk / "bundles")
@@ -123,7 +133,11 @@ def test_bundles_deleted(serving: Serving, disk: Path, seen: Callable[[str], Non
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(text, id=what, marks=pytest.mark.fault(f"release.json {what}", "the old model answers; written anew"))
+        pytest.param(
+            text,
+            id=what,
+            marks=pytest.mark.fault(f"release.json {what}", "the old model answers; written anew"),
+        )
         for what, text in {
             "torn": '{"format":1,"sequ',
             "of another format": '{"format":99}',
@@ -133,7 +147,9 @@ def test_bundles_deleted(serving: Serving, disk: Path, seen: Callable[[str], Non
         }.items()
     ],
 )
-def test_release_spoilt(serving: Serving, disk: Path, text: str | bytes | None, seen: Callable[[str], None]) -> None:
+def test_release_spoilt(
+    serving: Serving, disk: Path, text: str | bytes | None, seen: Callable[[str], None]
+) -> None:
     path = disk / releases.FILE
     with load_on(serving, pause=0.005) as load:
         if text is None:
@@ -157,9 +173,12 @@ def test_release_spoilt(serving: Serving, disk: Path, text: str | bytes | None, 
 
 
 @pytest.mark.fault(
-    "torn lines and garbage in the spool", "counted and passed over; every good line around them is stored once"
+    "torn lines and garbage in the spool",
+    "counted and passed over; every good line around them is stored once",
 )
-def test_garbage_in_the_spool(shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
+def test_garbage_in_the_spool(
+    shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]
+) -> None:
     from tests.core.store.test_events import line
 
     good = [orjson.dumps(line(900 + place)) for place in range(4)]
@@ -187,7 +206,9 @@ def test_spoilt_cursor(shared: House, serving: Serving, disk: Path, seen: Callab
     seen("every event stored once")
 
 
-@pytest.mark.fault("the folder of the spool deleted", "every answer 200; what comes after is stored or counted as dropped")
+@pytest.mark.fault(
+    "the folder of the spool deleted", "every answer 200; what comes after is stored or counted as dropped"
+)
 def test_spool_deleted(shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     shutil.rmtree(disk / "spool")
     answers = [serving.predict() for _ in range(20)]
@@ -210,7 +231,10 @@ def _soon(house: House, request: str) -> list[str]:
     return [request]
 
 
-@pytest.mark.fault("the run folder cannot be written at the start", "refused with one sentence and exit code 73 or 74, at once")
+@pytest.mark.fault(
+    "the run folder cannot be written at the start",
+    "refused with one sentence and exit code 73 or 74, at once",
+)
 def test_a_start_on_a_read_only_folder(shared: House, tmp_path: Path, seen: Callable[[str], None]) -> None:
     place = tmp_path / "ro"
     place.mkdir()

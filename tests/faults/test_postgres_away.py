@@ -132,7 +132,9 @@ def test_stopped(shared: House, server: Postgres, serving: Serving, seen: Callab
     seen(f"all 200, “{said[:60]}…”, one line, every event stored once")
 
 
-@pytest.mark.fault("PostgreSQL frozen: it holds its connections and never answers", EXPECTED.replace("named", "shown as old"))
+@pytest.mark.fault(
+    "PostgreSQL frozen: it holds its connections and never answers", EXPECTED.replace("named", "shown as old")
+)
 def test_frozen(shared: House, server: Postgres, serving: Serving, seen: Callable[[str], None]) -> None:
     with without_loss(serving, shared) as load:
         family = server.freeze()
@@ -158,7 +160,9 @@ def test_cut_off(shared: House, server: Postgres, serving: Serving, seen: Callab
         for _ in range(3):
             with db.read() as connection:
                 connection.execute(
-                    text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                    )
                 )
             load.more(30)
         db.dispose()
@@ -166,9 +170,12 @@ def test_cut_off(shared: House, server: Postgres, serving: Serving, seen: Callab
 
 
 @pytest.mark.fault(
-    "PostgreSQL away while a promotion is asked for", "no durable row, no change: refused, the alias where it was"
+    "PostgreSQL away while a promotion is asked for",
+    "no durable row, no change: refused, the alias where it was",
 )
-def test_no_row_no_change(shared: House, server: Postgres, serving: Serving, seen: Callable[[str], None]) -> None:
+def test_no_row_no_change(
+    shared: House, server: Postgres, serving: Serving, seen: Callable[[str], None]
+) -> None:
     from artpulse_core.errors import StoreError
 
     server.stop()

@@ -99,7 +99,9 @@ def agreed(house: House, serving: Serving) -> int:
 
 
 def counted(house: House) -> int:
-    return len([row for row in changes.history(house.db, MODEL) if row.state == "done" and row.actor == "racer"])
+    return len(
+        [row for row in changes.history(house.db, MODEL) if row.state == "done" and row.actor == "racer"]
+    )
 
 
 @pytest.mark.fault(
@@ -120,7 +122,9 @@ def test_three_at_once(shared: House, serving: Serving, seen: Callable[[str], No
     seen("15 answers, as many rows done as told, all agree, all requests 200")
 
 
-@pytest.mark.fault("one promotion sent three times with one idempotency key", "one row; all three get the same answer")
+@pytest.mark.fault(
+    "one promotion sent three times with one idempotency key", "one row; all three get the same answer"
+)
 def test_one_key(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     champion = shared.aliases["champion"]
     other = str(next(version for version in (1, 2, 3) if version != champion))
@@ -129,14 +133,18 @@ def test_one_key(shared: House, serving: Serving, seen: Callable[[str], None]) -
     every = [tuple(answer) for racer in told for answer in racer]
     done = {answer for answer in every if answer[0] == "done"}
     assert len(done) == 1
-    assert {answer[0] for answer in every} <= {"done", "ChangeConflict"}  # one that meets the other at work may be sent away
+    assert {answer[0] for answer in every} <= {
+        "done",
+        "ChangeConflict",
+    }  # one that meets the other at work may be sent away
     assert counted(shared) == before + 1
     assert agreed(shared, serving) == int(other)
     seen("one row, one answer")
 
 
 @pytest.mark.fault(
-    "a promotion killed between the alias and the closing of its row", "the agent completes or undoes it: all agree"
+    "a promotion killed between the alias and the closing of its row",
+    "the agent completes or undoes it: all agree",
 )
 def test_died_half_way(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
     champion = shared.aliases["champion"]

@@ -78,7 +78,9 @@ def well(serving: Serving, front: Front) -> Serving:
     "the registry away at the start, no release on disk",
     "alive and not ready, the registry named; ready by itself once it is back",
 )
-def test_a_first_start_without_a_registry(serving: Serving, front: Front, seen: Callable[[str], None]) -> None:
+def test_a_first_start_without_a_registry(
+    serving: Serving, front: Front, seen: Callable[[str], None]
+) -> None:
     until(lambda: serving.well(registry=False), 60)
     probe, api = serving.settings.probe_port, serving.settings.port
     assert serving.ask(probe, "GET", "/health")[0] == 200
@@ -140,7 +142,9 @@ def test_a_registry_that_does_not_do_its_work(
     assert len(well.lines("registry is away")) == before + 1
     shown = well.status()
     missed(well, shared, front)
-    seen(f"answers, event stored; “{shown['registry']['message'][:60]}”; back: the missed promotion is served")
+    seen(
+        f"answers, event stored; “{shown['registry']['message'][:60]}”; back: the missed promotion is served"
+    )
 
 
 LIES = {
@@ -170,11 +174,14 @@ def test_a_registry_that_lies(
     assert well.versions() == {shared.aliases["champion"]}
     failures = [item["message"] for item in well.status()["failures"].values()]
     missed(well, shared, front)
-    seen(f"the old model answers{f', “{failures[0][:60]}”' if failures else ''}; the missed promotion is served")
+    seen(
+        f"the old model answers{f', “{failures[0][:60]}”' if failures else ''}; the missed promotion is served"
+    )
 
 
 @pytest.mark.fault(
-    "somebody waits for an agent whose registry hangs", "the answer comes within its deadline, and says not polled"
+    "somebody waits for an agent whose registry hangs",
+    "the answer comes within its deadline, and says not polled",
 )
 def test_nobody_waits_beyond_a_deadline(well: Serving, front: Front, seen: Callable[[str], None]) -> None:
     front.turn("hangs")
@@ -191,7 +198,9 @@ def test_nobody_waits_beyond_a_deadline(well: Serving, front: Front, seen: Calla
     seen("answered in time: not polled; status answers too")
 
 
-@pytest.mark.fault("the registry hangs at the start, a release on disk", "ready from the disk, the same version")
+@pytest.mark.fault(
+    "the registry hangs at the start, a release on disk", "ready from the disk, the same version"
+)
 def test_a_start_from_the_disk(
     shared: House, well: Serving, front: Front, through: Settings, seen: Callable[[str], None]
 ) -> None:
