@@ -17,7 +17,7 @@ ROW ?= {"hue_mean": 0.08, "sat_mean": 0.55, "val_mean": 0.62, "contrast": 0.48, 
 REASON ?= promoted with make
 API_URL ?= http://127.0.0.1:$(or $(PORT),8000)
 PYTEST_ARGS ?=
-BENCHMARKS ?= features drift drift_art gate lane serving
+BENCHMARKS ?= features drift drift_art gate lane rollout_sim serving
 
 of_problem = $(if $(PROBLEM),--problem $(PROBLEM))
 pytest = $(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -136,6 +136,10 @@ format: $(TESTABLE) ## Format the code, mend what the linter can, write the gene
 .PHONY: benchmarks
 benchmarks: $(TESTABLE) ## Measure what the README claims; BENCHMARKS='drift gate' for some of it
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+.PHONY: rollout-sim
+rollout-sim: $(INSTALLED) ## Simulate rollouts: how often an equal secondary is stopped, how soon a worse one
+	@$(BIN)/python -m benchmarks.rollout_sim
 
 .PHONY: clean
 clean: ## Remove caches and build leftovers; .venv and the state in .artpulse stay

@@ -54,10 +54,19 @@ COMMANDS: Mapping[str, Entry] = {
         "artpulse_core.commands.predict:predict", "Answer pictures or a row with the champion.", "api"
     ),
     "models": Entry(
-        "artpulse_core.commands.models:models", "List, show and verify registered models.", "api"
+        "artpulse_core.commands.models:models",
+        "List, show, compare and verify registered models; freeze them.",
+        "api",
     ),
-    "promote": Entry("artpulse_core.commands.models:promote", "Make a challenger the champion.", "api"),
-    "rollback": Entry("artpulse_core.commands.models:rollback", "Go back to the champion before.", "api"),
+    "promote": Entry("artpulse_core.commands.champion:promote", "Make a challenger the champion.", "api"),
+    "rollback": Entry("artpulse_core.commands.champion:rollback", "Go back to the champion before.", "api"),
+    "rollout": Entry(
+        "artpulse_core.commands.rollouts:rollout",
+        "Give a share of the requests to another version, step by step.",
+        "api",
+    ),
+    "audit": Entry("artpulse_core.commands.audit:audit", "Show and check the record of changes.", "api"),
+    "events": Entry("artpulse_core.commands.events:events", "Export and count predictions.", "api"),
     "status": Entry(
         "artpulse_core.commands.surroundings:status", "What is served where, since when, by whom.", "api"
     ),

@@ -11,7 +11,7 @@ from artpulse_assets.instance import Say, run_job
 from artpulse_assets.jobs import monitor_name, train_name
 from artpulse_assets.pipeline.watch import WINDOW
 from artpulse_core.commands.answer import Reply, answering, table
-from artpulse_core.commands.models import opened, resolve
+from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.data import problems
 from artpulse_core.settings import Settings
 from artpulse_core.store import reports

@@ -14,7 +14,7 @@ from typing import Any
 
 from artpulse_assets.commands.lanes import run_monitoring, run_training
 from artpulse_assets.demo.server import Server, ServerFailed
-from artpulse_core.commands.models import opened, verdict_of
+from artpulse_core.commands.finding import opened, verdict_of
 from artpulse_core.control import notes, promotion
 from artpulse_core.data import problems
 from artpulse_core.data.generator import generate, picture

@@ -1,49 +1,36 @@
-"""``artpulse models``, ``promote`` and ``rollback``: what is registered, and changing what is served."""
+"""``artpulse models``: what is registered, and who may change it.
+
+Belongs here: looking at versions and comparing them. The commands that change what is served stand in ``champion``;
+those of them that are words of ``models`` are added to the group here.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from artpulse_core.commands.answer import Reply, actor, answering, table
+from artpulse_core.commands import champion
+from artpulse_core.commands.answer import Reply, answering, table
+from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.control import describe as describing
-from artpulse_core.control import notes, promotion
-from artpulse_core.control.registry import Registry
+from artpulse_core.control.registry import Registry, VersionInfo
 from artpulse_core.data import problems
-from artpulse_core.data.problems import Problem
-from artpulse_core.errors import AgentUnavailable, BundleError, ChangeRefused
-from artpulse_core.exchange import control
+from artpulse_core.errors import BundleError, ChangeRefused, RegistryError
 from artpulse_core.settings import Settings
-from artpulse_core.store import reports
-from artpulse_core.store.changes import Change
-from artpulse_core.store.database import Database
-
-NOTIFY_SECONDS = 20.0
-
-
-def opened(settings: Settings) -> tuple[Database, Registry]:
-    """The database, migrated, and the registry."""
-    database = Database(settings.database)
-    database.migrate()
-    return database, Registry(settings)
-
-
-def resolve(settings: Settings, name: str) -> Problem:
-    """A problem by its name or by the name of its registered model."""
-    known = problems.load(settings)
-    by_model = {problem.model: problem for problem in known.values()}
-    return known.get(name) or by_model.get(name) or problems.get(settings, name)
+from artpulse_core.store import changes, reports
 
 
 @click.group()
 def models() -> None:
-    """List, show and verify registered models."""
+    """List, show, compare and verify registered models; freeze them and lift that."""
+
+
+for command in (champion.freeze, champion.lift, champion.adopt):
+    models.add_command(command)
 
 
 @models.command(name="list")
@@ -90,7 +77,19 @@ def _told(document: Mapping[str, Any]) -> str:
         table(versions, ("version", "aliases", "algorithm", "rejected", "digest")),
     ]
     if document["unaudited"]:
-        parts.append("The champion alias was moved by hand: the change table knows of another version.")
+        parts.append(
+            "The champion alias was moved by hand: the change table knows of another version. "
+            "Take it over with `artpulse models adopt`."
+        )
+    if document["frozen"]:
+        frozen = document["frozen"]
+        parts.append(f"Frozen by {frozen['actor']} since {frozen['opened_at'][:19]}Z: {frozen['reason']}")
+    rollout = document["rollout"]
+    if rollout["secondary"] is not None:
+        parts.append(
+            f"Rollout: version {rollout['secondary']} beside version {rollout['primary']}, {rollout['mode']} at "
+            f"{rollout['percent']:g} %; see `artpulse rollout status`."
+        )
     for gate in document["gate"]:
         verdict = gate["verdict"]
         against = f"against version {gate['champion']}" if gate["champion"] else "as a first champion"
@@ -146,102 +145,70 @@ def verify(settings: Settings, *, problem: str, version: int | None) -> Reply:
     )
 
 
-@click.command()
+@models.command()
 @click.argument("problem")
-@click.option(
-    "--version", type=int, help="Default: the challenger, or without any champion the newest version."
-)
-@click.option(
-    "--expected",
-    type=int,
-    help="The champion you have seen; another one is a conflict. Default: the current.",
-)
-@click.option("--reason", default="", help="Why; needed with --override.")
-@click.option("--override", is_flag=True, help="Promote although the gate does not say promote.")
-@click.option("--idempotency-key", help="Repeating the same key gives the first answer.")
+@click.argument("a", default="champion")
+@click.argument("b", default="challenger")
 @answering
-def promote(
-    settings: Settings,
-    *,
-    problem: str,
-    version: int | None,
-    expected: int | None,
-    reason: str,
-    override: bool,
-    idempotency_key: str | None,
-) -> Reply:
-    """Make a challenger the champion, if the gate's verdict says so or somebody overrides it."""
+def diff(settings: Settings, *, problem: str, a: str, b: str) -> Reply:
+    """Compare versions A and B (numbers or aliases; champion and challenger if not given), both verified."""
+    from artpulse_core.control import difference
+    from artpulse_core.model import bundle
+
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
-    aliases = registry.aliases(chosen.model)
-    target = aliases.get("challenger") if version is None else version
-    current = aliases.get("champion")
-    if (
-        target is None and current is None
-    ):  # every version was held back: the newest is the one to decide about
-        target = next((info.version for info in registry.versions(chosen.model)), None)
-    if target is None:
-        raise ChangeRefused(
-            f"{chosen.model} has no challenger; train one with `artpulse retrain --problem {chosen.name}`."
+    infos = [_named(registry, chosen.model, word) for word in (a, b)]
+    with tempfile.TemporaryDirectory() as scratch:
+        bundles = []
+        for side, info in zip("ab", infos, strict=True):
+            row = changes.registration(database, chosen.model, info.version)
+            recorded = row.rollout["digest"] if row is not None and row.rollout is not None else info.digest
+            try:
+                folder = registry.download(chosen.model, info.version, Path(scratch) / side)
+                bundles.append(bundle.load(folder, recorded))
+            except BundleError as error:
+                raise BundleError(f"Version {info.version} of {chosen.model}: {error.message}") from None
+        document = {
+            "model": chosen.model,
+            **{
+                side: {"version": info.version, "aliases": list(info.aliases), "digest": info.digest}
+                for side, info in zip("ab", infos, strict=True)
+            },
+            **difference.differences(*bundles),
+        }
+    return Reply(document, _compared(document))
+
+
+def _named(registry: Registry, model: str, word: str) -> VersionInfo:
+    version = int(word) if word.isdecimal() and len(word) < 10 else registry.alias(model, word)
+    info = registry.version(model, version) if version is not None else None
+    if info is None:
+        raise RegistryError(f"{model} has no version or alias {word!r}.")
+    if not info.digest:
+        raise BundleError(
+            f"Version {info.version} of {model} has no digest: it was not registered by ArtPulse."
         )
-    change = promotion.promote(
-        database,
-        registry,
-        chosen.model,
-        target,
-        expected=current if expected is None else expected,
-        actor=actor(),
-        # over the gate the person's own words are the record; control refuses an override without them
-        reason=reason if override else reason or "promoted by hand",
-        verdict=verdict_of(database, chosen.name, target, current),
-        override=override,
-        idempotency_key=idempotency_key,
-        now=datetime.now(UTC),
-    )
-    return _changed(settings, chosen, change)
+    return info
 
 
-def verdict_of(database: Database, problem: str, version: int, champion: int | None) -> dict[str, Any] | None:
-    """The newest gate verdict on ``version`` against the champion of now; None when there is none."""
-    for row in reports.history(database, "gate", problem, 50):
-        document = row["document"]
-        if (document["version"], document["champion"]) == (version, champion):
-            return dict(document["verdict"])
-    return None
-
-
-@click.command()
-@click.argument("problem")
-@click.option("--reason", required=True, help="Why; it stays in the change table.")
-@click.option("--expected", type=int, help="The champion you have seen; another one is a conflict.")
-@click.option("--idempotency-key", help="Repeating the same key gives the first answer.")
-@answering
-def rollback(
-    settings: Settings, *, problem: str, reason: str, expected: int | None, idempotency_key: str | None
-) -> Reply:
-    """Go back to the newest earlier champion that was not itself rolled back."""
-    chosen = resolve(settings, problem)
-    database, registry = opened(settings)
-    change = promotion.rollback(
-        database,
-        registry,
-        chosen.model,
-        actor=actor(),
-        reason=reason,
-        expected=expected,
-        idempotency_key=idempotency_key,
-        now=datetime.now(UTC),
-    )
-    return _changed(settings, chosen, change)
-
-
-def _changed(settings: Settings, problem: Problem, change: Change) -> Reply:
-    if change.target is not None:
-        notes.write_uri(settings, problem.name, problem.model, change.target)
-    served = "no server on this host; it will be served at the next start"
-    with contextlib.suppress(AgentUnavailable):
-        control.call(settings.socket, "notify", deadline=NOTIFY_SECONDS)
-        served = "this host has been told"
-    before = f"version {change.expected}" if change.expected else "nothing"
-    text = f"{problem.model}: version {change.target} is the champion now, instead of {before} (change {change.sequence}; {served})."
-    return Reply({**change.to_dict(), "served": served}, text)
+def _compared(document: Mapping[str, Any]) -> str:
+    heads = [f"{document[side]['version']}" for side in "ab"]
+    same = [row["name"] for row in document["facts"] if row["same"]]
+    other = [row for row in document["facts"] if not row["same"]]
+    contract = document["contract"]
+    tested = "" if document["same_test"] else " (measured on different test rows: not comparable)"
+    parts = [
+        f"{document['model']}: version {heads[0]} (a) and version {heads[1]} (b)",
+        table(other, ("name", "a", "b")) if other else "Every fact is the same.",
+        f"the same: {', '.join(same)}" if same and other else "",
+        f"\nContract {'the same' if contract['same'] else 'differs: they cannot share a rollout'}",
+        "labels in another order" if contract["labels_moved"] else "",
+        f"labels only in a: {', '.join(contract['labels_gone'])}" if contract["labels_gone"] else "",
+        f"labels only in b: {', '.join(contract['labels_new'])}" if contract["labels_new"] else "",
+        table(contract["fields"], ("field", "what", "a", "b")) if contract["fields"] else "",
+        f"\nMetrics{tested}",
+        table(document["metrics"], ("name", "a", "b", "difference")),
+        "\nFiles, in bytes",
+        table(document["files"], ("name", "a", "b", "same")),
+    ]
+    return "\n".join(part for part in parts if part)

@@ -11,7 +11,7 @@ import orjson
 
 from artpulse_core.commands.answer import Reply, answering
 from artpulse_core.commands.data import each_picture
-from artpulse_core.commands.models import opened, resolve
+from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.control import served
 from artpulse_core.control.registry import Registry
 from artpulse_core.data.problems import Problem

@@ -17,11 +17,13 @@ def describe(db: Database, registry: Registry, model: str, *, limit: int = 50) -
     """Versions (newest first) with digest, aliases, tags and verdict; aliases; the newest ``limit`` changes.
 
     ``unaudited`` is true when the champion alias was moved by another hand than ours; ``chain`` is the first
-    broken sequence of the whole change table or None.
+    broken sequence of the whole change table or None, ``frozen`` the change that froze the model, ``rollout`` the
+    state of now.
     """
     rows = changes.history(db, model)
     aliases = registry.aliases(model)
     away = lineage.rejected(rows)
+    frozen = lineage.frozen_by(rows)
     known = lineage.champions(rows)
     verdicts = {row.target: row for row in reversed(rows) if row.verdict is not None}
     return {
@@ -29,6 +31,8 @@ def describe(db: Database, registry: Registry, model: str, *, limit: int = 50) -
         "aliases": aliases,
         "unaudited": aliases.get("champion") != (known[-1] if known else None),
         "chain": changes.verify_chain(db),
+        "frozen": frozen.to_dict() if frozen else None,
+        "rollout": lineage.state_of(rows).to_dict(),
         "versions": [
             {
                 "version": info.version,

@@ -5,7 +5,9 @@ Belongs here: one function a rule, over the windows of a rollout. Does not belon
 
 The error of a whole rollout is ``plan.alpha``, divided among what can go wrong by ``SPENT``. Increases are compared
 within windows and then averaged by the secondary's answers, so that a base rate that changes between stages, while
-the shares change too, is not mistaken for a difference (Simpson's paradox).
+the shares change too, is not mistaken for a difference (Simpson's paradox). A secondary may break at a larger share
+only: a bet is also begun anew at each stage, with a part of the stake (``stakes``), and what passes must look well
+in the present stage too.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from artpulse_core.control.rollout import Counts, Plan, Window
 from artpulse_core.gates.rules import RuleResult
 from artpulse_core.gates.sequential import Floats, log_e_mix, log_e_rate, lower_rate, upper_rate
 
-SPENT = {"errors": 0.6, "slow": 0.2, "labels": 0.1, "fewer_errors": 0.1}
-_WORDS = {"errors": "failed", "slow": "slow"}
+SPENT = {"errors": 0.7, "slow": 0.15, "labels": 0.1, "fewer_errors": 0.05}
+FIRST = 0.85
+_WORDS = {"errors": "failed", "slow": "were slow"}
 _MOST = 1e7
 
 
@@ -52,24 +55,38 @@ def rate(plan: Plan, name: str, windows: tuple[Window, ...], goal: float) -> Rul
     table = _table(name, windows)
     if not table.size:
         return RuleResult(name, None, allowed, None, "There are no answers of both slots to compare.")
-    increase, worst = _increase(table), float(_worst(table, plan.alpha))
-    e = float(log_e_rate(table[2], table[2] + table[3], _share(table)))
-    hits, n = int(table[2].sum()), int(table[0].sum())
-    seen = f"{hits} of {n} answers of the secondary were {_WORDS[name]}, {increase:+.1%} against the primary"
-    if name == "errors":
-        seen = seen.replace("were failed", "failed")
-    if e >= math.log(1.0 / (plan.alpha * SPENT[name])) and increase > limit:
-        return RuleResult(
-            name, increase, limit, False, f"{seen}: over the limit of {limit:.1%}, and no chance."
-        )
-    if worst < allowed:
+    for start, stake in enumerate(stakes(table.shape[1])):
+        part = table[:, start:]
+        e = float(log_e_rate(part[2], part[2] + part[3], _share(part))) + math.log(stake)
+        if e >= math.log(1.0 / (plan.alpha * SPENT[name])) and _increase(part) > limit:
+            seen = f"{_seen(name, part)}: over the limit of {limit:.1%}, and no chance."
+            return RuleResult(name, _increase(part), limit, False, seen)
+    increase, worst, seen = _increase(table), float(_worst(table, plan.alpha)), _seen(name, table)
+    present = _increase(table[:, -1:])
+    if worst < allowed and present < allowed:
         return RuleResult(name, increase, allowed, True, f"{seen}, at most {worst:+.1%}.")
+    room = f"{allowed:.1%} is allowed before {goal:g} %"
+    if worst < allowed:
+        text = f"{seen}, but {present:+.1%} in the present step, and {room}."
+        return RuleResult(name, present, allowed, None, text)
     more = _missing(table, plan.alpha, allowed)
-    wait = f"about {more:,} more answers of the secondary" if more else "more than answers as these can show"
-    text = (
-        f"{seen}, but {worst:+.1%} cannot be ruled out and {allowed:.1%} is allowed before {goal:g} %: {wait}"
+    need = (
+        f"about {more:,} more answers of the secondary are needed"
+        if more
+        else "at these rates no number is enough"
     )
-    return RuleResult(name, increase, allowed, None, f"{text} are needed." if more else f"{text} is needed.")
+    text = f"{seen}, but {worst:+.1%} cannot be ruled out and {room}: {need}."
+    return RuleResult(name, increase, allowed, None, text)
+
+
+def stakes(stages: int) -> list[float]:
+    """Parts of one stake: most for the whole rollout, and some for a beginning at each later stage."""
+    return [FIRST] + [(1.0 - FIRST) / (turn * (turn + 1)) for turn in range(1, stages)]
+
+
+def _seen(name: str, table: Floats) -> str:
+    told = f"{int(table[2].sum())} of {int(table[0].sum())} answers of the secondary {_WORDS[name]}"
+    return f"{told}, {_increase(table):+.1%} against the primary"
 
 
 def fewer_errors(plan: Plan, windows: tuple[Window, ...]) -> RuleResult:
@@ -96,25 +113,33 @@ def labels(plan: Plan, windows: tuple[Window, ...]) -> RuleResult:
             pairs.append((mine, other, names))
     if not pairs:
         return RuleResult("labels", None, limit, True, "There are no labels of both slots to compare.")
-    every = sorted({name for _, _, names in pairs for name in names})
-    gaps = dict.fromkeys(every, 0.0)
-    for mine, other, names in pairs:
-        for name, gap in zip(names, mine - other * mine.sum() / other.sum(), strict=True):
-            gaps[name] += float(gap)
-    total = sum(float(mine.sum()) for mine, _, _ in pairs)
-    shift = 0.5 * sum(abs(gap) for gap in gaps.values()) / total
-    e = sum(float(log_e_mix(mine[None, :], (mine + other)[None, :])) for mine, other, _ in pairs)
-    most = max(every, key=lambda name: abs(gaps[name]))
-    seen = (
-        f"{shift:.0%} of the answers moved to other labels, most of all {most!r} ({gaps[most] / total:+.0%})"
-    )
+    bets = [float(log_e_mix(mine[None, :], (mine + other)[None, :])) for mine, other, _ in pairs]
+    for start, stake in enumerate(stakes(len(pairs))):
+        shift, seen = _shift(pairs[start:])
+        e = sum(bets[start:]) + math.log(stake)
+        if shift > limit and e >= math.log(1.0 / (plan.alpha * SPENT["labels"])):
+            return RuleResult(
+                "labels", shift, limit, False, f"{seen}: over the limit of {limit:.0%}, and no chance."
+            )
+    shift, seen = max(_shift(pairs), _shift(pairs[-1:]))
     if shift <= limit:
         return RuleResult("labels", shift, limit, True, f"{seen}.")
-    if e >= math.log(1.0 / (plan.alpha * SPENT["labels"])):
-        return RuleResult(
-            "labels", shift, limit, False, f"{seen}: over the limit of {limit:.0%}, and no chance."
-        )
     return RuleResult("labels", shift, limit, None, f"{seen}; that may still be chance.")
+
+
+def _shift(pairs: list[tuple[Floats, Floats, list[str]]]) -> tuple[float, str]:
+    """Share of the secondary's answers with another label than the primary's mix gives them, in words too."""
+    gaps: dict[str, float] = {}
+    for mine, other, names in pairs:
+        for name, gap in zip(names, mine - other * mine.sum() / other.sum(), strict=True):
+            gaps[name] = gaps.get(name, 0.0) + float(gap)
+    total = sum(float(mine.sum()) for mine, _, _ in pairs)
+    most = max(sorted(gaps), key=lambda name: abs(gaps[name]))
+    shift = 0.5 * sum(abs(gap) for gap in gaps.values()) / total
+    return (
+        shift,
+        f"{shift:.0%} of the answers moved to other labels, most {most!r} ({gaps[most] / total:+.0%})",
+    )
 
 
 def samples(plan: Plan, counts: Counts) -> RuleResult:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from artpulse_core.control import lineage, rules
 from artpulse_core.control.promotion import carry_out
@@ -18,11 +18,12 @@ from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import COLOURS, Plan, Rollout, Stage, check_plan
 from artpulse_core.control.rules import Decision, Request, Seen
 from artpulse_core.errors import ChangeRefused
+from artpulse_core.exchange.release import Mode
 from artpulse_core.store.changes import Change
 from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import Database
 
-MODES = ("canary", "blue_green", "shadow")
+MODES: Mapping[str, Mode] = {"canary": "canary", "blue_green": "blue_green", "shadow": "shadow"}
 DEFAULT_PLAN = Plan()
 
 
@@ -32,10 +33,10 @@ def start(
     model: str,
     version: int,
     *,
-    mode: Literal["canary", "blue_green", "shadow"],
+    mode: str,
     percent: float | None = None,
     plan: Plan = DEFAULT_PLAN,
-    active: Literal["blue", "green"] = "blue",
+    active: str = "blue",
     expected: int | None,
     actor: str,
     reason: str,
@@ -47,7 +48,8 @@ def start(
     """Put ``version`` beside the champion ``expected`` as the secondary; ``percent`` defaults to the plan's first step.
 
     ``active`` is the colour the champion gets where there are no colours yet. A verdict of ``promote``, or an override
-    with a reason, also approves the promotion at the end; ``inconclusive`` may start only. Raises ``ChangeRefused``, ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
+    with a reason, also approves the promotion at the end; ``inconclusive`` may start only. Raises ``ChangeRefused``,
+    ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
     """
     document = Rollout(plan=plan).to_dict()["plan"]
     asked = {"do": "start", "version": version, "mode": mode, "percent": percent, "plan": document}
@@ -56,6 +58,8 @@ def start(
     def decide(seen: Seen) -> Decision:
         if mode not in MODES:
             raise ChangeRefused(f"A rollout is one of {', '.join(MODES)}, not {mode!r}.")
+        if active not in COLOURS:
+            raise ChangeRefused(f"A colour is one of {', '.join(COLOURS)}, not {active!r}.")
         check_plan(plan)
         share = _share(mode, (0.0 if mode == "shadow" else plan.steps[0]) if percent is None else percent)
         rules.check_reason(request)
@@ -81,7 +85,7 @@ def start(
             )
         begun = replace(
             state,
-            mode=mode,
+            mode=MODES[mode],
             secondary=version,
             percent=share,
             salt=secrets.token_hex(8),

@@ -26,14 +26,14 @@ Floats = NDArray[np.float64]
 
 # How many times as often the secondary fails: a bet is spread over these, most of it where a canary is decided.
 RATIOS = (
-    (1.2, 0.05),
+    (1.2, 0.04),
     (1.5, 0.10),
-    (2.0, 0.15),
-    (3.0, 0.20),
-    (5.0, 0.20),
+    (2.0, 0.16),
+    (3.0, 0.22),
+    (5.0, 0.24),
     (10.0, 0.12),
-    (32.0, 0.12),
-    (200.0, 0.06),
+    (32.0, 0.09),
+    (200.0, 0.03),
 )
 # How far labels move: standard deviations of the log odds of each label's slot.
 SPREADS = (0.3, 0.7, 1.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from artpulse_core import settings as settings_module
 from artpulse_core.control import lineage, promotion, registration, traffic
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Rollout
+from artpulse_core.errors import RegistryError
 from artpulse_core.settings import Settings
 from artpulse_core.store import changes
 from artpulse_core.store.database import Database
@@ -49,6 +51,13 @@ class Breaking(Registry):
         setattr(self, method, call)
 
 
+class Away(Registry):
+    """A registry that does not answer."""
+
+    def _client(self) -> Any:
+        raise RegistryError("away")
+
+
 @dataclass
 class House:
     """Everything a change needs."""
@@ -61,7 +70,7 @@ class House:
 
     def register(self, seed: int = 0, registry: Registry | None = None) -> int:
         """Register a new version made from ``seed``."""
-        place = self.folder / f"made-{len(self.made)}"
+        place = self.folder / f"made-{len(self.made)}-{os.getpid()}"
         self.made.append(seed)
         return self.register_folder(place, make_bundle(place, seed=seed), f"key-{seed}", registry)
 

@@ -35,8 +35,10 @@ class Rolling:
     def asks(self, primary: int = 500, secondary: int = 500, *, failing: int = 0, slow: int = 0) -> None:
         """Requests of the next two minutes; of the secondary's, some fail or are slow."""
         many = max(primary, secondary, 1)
+        state = self.state
+        versions = {"primary": state.primary, "secondary": state.secondary}
         rows = [
-            self._line(number, many, slot, failed=slot == "secondary" and number < failing,
+            self._line(number, many, slot, versions[slot], failed=slot == "secondary" and number < failing,
                        slow=slot == "secondary" and number >= secondary - slow)
             for slot, count in (("primary", primary), ("secondary", secondary))
             for number in range(count)
@@ -44,9 +46,10 @@ class Rolling:
         events.insert(self.house.db, rows)
         self.now += timedelta(minutes=2)
 
-    def _line(self, number: int, many: int, slot: str, *, failed: bool, slow: bool) -> dict[str, Any]:
+    def _line(
+        self, number: int, many: int, slot: str, version: int | None, *, failed: bool, slow: bool
+    ) -> dict[str, Any]:
         self.asked += 1
-        state = self.state
         return {
             "id": f"asked{self.asked}:0:{slot}",
             "at": (self.now + timedelta(seconds=119 * number / many)).isoformat(),
@@ -54,7 +57,7 @@ class Rolling:
             "row": 0,
             "problem": PROBLEM,
             "model": MODEL,
-            "version": state.primary if slot == "primary" else state.secondary,
+            "version": version,
             "slot": slot,
             "status": "error" if failed else "ok",
             "latency_ms": 900.0 if slow else 2.0,

@@ -214,52 +214,6 @@ def test_a_step_without_a_beginning_waits() -> None:
     assert advance(state(stages=()), GOOD, OVER).decision == "hold"
 
 
-def test_a_small_share_needs_less_than_a_large_one() -> None:
-    few = window(1.0, slot(10_000, 100), slot(100, 1))
-    assert advance(state(1.0), seen(few), OVER).percent == 5.0
-    assert advance(state(1.0, plan=Plan(steps=(1.0, 100.0))), seen(few), OVER).decision == "hold"
-
-
-def test_four_points_more_errors_do_not_get_past_a_quarter() -> None:
-    bad = window(25.0, slot(300_000, 3000), slot(100_000, 5000))
-    assert advance(state(25.0, plan=Plan(max_error_increase=0.05)), seen(bad), OVER).decision == "advance"
-    assert advance(state(25.0), seen(bad), OVER).decision == "abort"
-
-
-def test_an_increase_below_the_limit_passes_though_it_is_shown() -> None:
-    worse = window(50.0, slot(100_000, 1000), slot(100_000, 2000))
-    assert advance(state(), seen(worse), OVER).decision == "advance"
-
-
-def test_a_base_rate_that_moves_with_the_share_is_no_difference() -> None:
-    quiet, busy = (
-        window(1.0, slot(99_000, 100), slot(1000, 1)),
-        window(50.0, slot(40_000, 4000), slot(40_000, 4000)),
-    )
-    step = advance(state(), seen(quiet, busy), OVER)
-    assert step.decision == "advance"
-    assert step.verdict["rules"][1]["value"] == pytest.approx(0.0, abs=1e-4)
-
-
-def test_fewer_errors_are_told() -> None:
-    step = advance(state(), seen(window(50.0, slot(3000, 300), slot(3000, 30))), OVER)
-    assert rules(step)["fewer_errors"] is True
-
-
-def test_what_is_missing_is_about_what_is_needed() -> None:
-    step = advance(state(), seen(window(50.0, slot(900, 9), slot(900, 9))), OVER)
-    assert "about 720 more answers of the secondary are needed" in step.verdict["summary"]
-    more = advance(state(), seen(window(50.0, slot(1620, 16), slot(1620, 16))), OVER)
-    assert more.decision == "advance"
-
-
-def test_where_no_number_of_answers_would_do_it_says_so() -> None:
-    near = window(50.0, slot(2000, 20), slot(2000, 60))
-    step = advance(state(), seen(near), OVER)
-    assert step.decision == "hold"
-    assert "more than answers as these can show" in step.verdict["summary"]
-
-
 @pytest.mark.parametrize(
     "odd",
     [

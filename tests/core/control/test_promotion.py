@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import artpulse_core
-from artpulse_core.control import lineage, promotion
+from artpulse_core.control import promotion
 from artpulse_core.control.registry import Registry
 from artpulse_core.errors import ChangeConflict, ChangeRefused, RegistryError
 from artpulse_core.model import bundle
@@ -21,16 +18,6 @@ from tests.core.control.conftest import MODEL, NOW, Breaking, House
 
 class Killed(BaseException):
     """Stands for a SIGKILL: nothing of ours may catch it."""
-
-
-class Away(Registry):
-    """A registry that does not answer."""
-
-    def _client(self) -> Any:
-        raise RegistryError("away")
-
-
-Ask = Callable[[], object]
 
 
 def states(house: House) -> list[tuple[str, int | None, str]]:
@@ -147,153 +134,6 @@ def test_a_version_that_is_missing_foreign_or_altered_is_not_promoted(three: Hou
         three.promote(2, 2)
 
 
-def test_the_same_request_twice_is_carried_out_once(three: House) -> None:
-    first = three.promote(3, 2, idempotency_key="k1")
-    again = three.promote(3, 2, idempotency_key="k1")
-    assert (again, first.replayed, again.replayed) == (first, False, True)
-    back = three.rollback(idempotency_key="k2")
-    assert three.rollback(idempotency_key="k2") == back
-    assert three.promote(3, 2, idempotency_key="k1") == first
-    assert three.aliases["champion"] == 2
-    others: tuple[Ask, ...] = (
-        lambda: three.promote(3, 2, idempotency_key="k2"),
-        lambda: three.promote(1, 2, idempotency_key="k1"),
-    )
-    for other in others:
-        with pytest.raises(ChangeConflict, match="was used for change"):
-            other()
-    assert len(three.rows) == 7
-
-
-def test_a_refused_request_gets_its_first_answer_again_even_when_it_would_pass_now(three: House) -> None:
-    with pytest.raises(ChangeRefused) as refused:
-        three.promote(3, 2, verdict={"decision": "reject", "rules": []}, idempotency_key="r")
-    with pytest.raises(ChangeConflict) as conflict:
-        three.promote(3, 1, idempotency_key="c")
-    three.promote(3, 2)
-    three.promote(1, 3, override=True)
-    count = len(three.rows)
-    with pytest.raises(ChangeRefused) as refused_again:
-        three.promote(3, 1, idempotency_key="r")
-    with pytest.raises(ChangeConflict) as conflict_again:
-        three.promote(3, 1, idempotency_key="c")
-    assert str(refused_again.value) == str(refused.value)
-    assert str(conflict_again.value) == str(conflict.value)
-    assert len(three.rows) == count
-
-
-def test_a_key_is_answered_while_the_registry_is_away_and_another_change_is_under_way(three: House) -> None:
-    done = three.promote(3, 2, idempotency_key="k")
-    with three.db.lock(f"change of {MODEL}"):
-        assert three.promote(3, 2, Away(three.settings), idempotency_key="k") == done
-
-
-def test_a_key_of_a_change_that_was_taken_back_says_why(three: House) -> None:
-    with pytest.raises(RegistryError):
-        three.promote(
-            3, 2, Breaking(three.settings, "set_alias", RegistryError, after=False), idempotency_key="k"
-        )
-    with pytest.raises(ChangeConflict, match="was undone: broken by the test"):
-        three.promote(3, 2, idempotency_key="k")
-
-
-def test_every_refusal_and_conflict_is_a_row_with_its_sentence(three: House) -> None:
-    sentences = []
-    requests: tuple[Ask, ...] = (
-        lambda: three.promote(3, 2, verdict=None),
-        lambda: three.promote(9, 2),
-        lambda: three.promote(2, 2),
-        lambda: three.promote(3, 1),
-        lambda: three.rollback(expected=1),
-        lambda: three.rollback(reason=" "),
-        three.adopt,
-        lambda: three.freeze(False),
-    )
-    for request in requests:
-        with pytest.raises((ChangeRefused, ChangeConflict)) as error:
-            request()
-        sentences.append(str(error.value))
-    rows = three.rows[: len(sentences)][::-1]
-    assert [row.outcome for row in rows] == sentences
-    assert {row.state for row in rows} == {"refused"}
-    assert changes.verify_chain(three.db) is None
-
-
-def test_the_note_of_the_champion_follows_each_change(three: House) -> None:
-    note = three.settings.artifacts("art_core5") / "latest_model_uri.txt"
-    three.promote(3, 2)
-    assert note.read_text() == f"models:/{MODEL}/3\n"
-    three.rollback()
-    assert note.read_text() == f"models:/{MODEL}/2\n"
-    note.unlink()
-    note.mkdir()  # cannot be written: the change is made all the same
-    assert three.rollback().state == "done"
-
-
-def test_the_table_follows_an_alias_that_was_moved_by_hand(three: House) -> None:
-    three.registry.set_alias(MODEL, "champion", 3)
-    done = three.adopt()
-    assert (done.action, done.expected, done.target, done.state) == ("adopt", 2, 3, "done")
-    assert three.aliases == {"champion": 3, "previous": 2}
-    assert three.rollback().target == 2
-    assert three.aliases == {"champion": 2, "previous": 1}
-    three.registry.set_alias(MODEL, "champion", 3)
-    three.adopt()  # whoever decides for a rejected version takes the rejection back
-    assert lineage.rejected(three.rows) == set()
-
-
-def test_what_is_foreign_agrees_or_is_missing_is_not_adopted(three: House) -> None:
-    with pytest.raises(ChangeRefused, match="as the table says"):
-        three.adopt()
-    three.registry.set_alias(MODEL, "champion", 3)
-    three.registry.set_tag(MODEL, 3, "digest", "")
-    with pytest.raises(ChangeRefused, match="has no digest"):
-        three.adopt()
-    three.registry.delete_alias(MODEL, "champion")
-    with pytest.raises(ChangeRefused, match="no champion alias"):
-        three.adopt()
-
-
-def test_an_alias_that_was_removed_by_hand_is_put_back_by_a_promotion(three: House) -> None:
-    three.registry.delete_alias(MODEL, "champion")
-    three.registry.delete_alias(MODEL, "previous")
-    three.promote(2, None)
-    assert three.aliases == {"champion": 2, "previous": 1, "challenger": 3}
-
-
-def test_frozen_changes_are_refused_by_name_and_what_takes_away_is_not(three: House) -> None:
-    three.start(3, 2)
-    three.freeze()
-    says = "frozen by night watch since 2026-03-01T00:00:00Z: a quiet night"
-    requests: tuple[Ask, ...] = (
-        lambda: three.promote(3, 2),
-        lambda: three.set_percent(50),
-        three.freeze,
-    )
-    for request in requests:
-        with pytest.raises(ChangeRefused, match=says):
-            request()
-    three.pause()
-    three.abort()
-    with pytest.raises(ChangeRefused, match=says):
-        three.start(3, 2)
-    assert three.register(8) == 4
-    assert three.rollback().target == 1
-    three.registry.set_alias(MODEL, "champion", 3)
-    with pytest.raises(ChangeRefused, match=says):
-        three.adopt()
-    three.freeze(False)
-    with pytest.raises(ChangeRefused, match="not frozen"):
-        three.freeze(False)
-    three.adopt()
-    assert three.promote(4, 3).state == "done"
-
-
-def test_freezing_works_while_the_registry_is_away(three: House) -> None:
-    assert three.freeze(registry=Away(three.settings)).state == "done"
-    assert three.freeze(False, registry=Away(three.settings)).state == "done"
-
-
 def test_of_racing_promotions_one_wins(three: House) -> None:
     three.register(7)
 
@@ -395,14 +235,3 @@ def test_a_registration_whose_number_was_taken_before_is_recorded_under_its_own(
     assert states(three)[-2:] == [("register", 4, "undone"), ("register", 5, "done")]
     assert three.rows[1].outcome == "The registry made it version 5."
     assert three.aliases["challenger"] == 5
-
-
-def test_only_promotion_moves_an_alias() -> None:
-    root = Path(artpulse_core.__file__).parent.parent
-    callers = {
-        path.name
-        for package in ("artpulse_core", "artpulse_api", "artpulse_assets")
-        for path in (root / package).rglob("*.py")
-        if re.search(r"\.(set_alias|delete_alias|\w+_registered_model_alias)\(", path.read_text())
-    }
-    assert callers == {"promotion.py", "aliases.py", "registry.py"}

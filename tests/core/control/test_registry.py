@@ -147,6 +147,12 @@ def test_a_model_is_described_with_reasons(three: House) -> None:
     ]
     assert found["versions"][1]["verdict"] == {"decision": "promote", "rules": []}
     assert found["changes"][0]["reason"] == "worse"
+    assert (found["rollout"]["mode"], found["rollout"]["primary"], found["frozen"]) == ("single", 1, None)
+    three.start(3, 1, percent=20)
+    three.freeze()
+    found = describe(three.db, three.registry, MODEL)
+    assert (found["rollout"]["secondary"], found["rollout"]["percent"]) == (3, 20.0)
+    assert found["frozen"]["reason"] == "a quiet night"
     three.registry.set_alias(MODEL, "champion", 3)
     assert describe(three.db, three.registry, MODEL)["unaudited"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,25 +9,17 @@ from pathlib import Path
 import pytest
 
 from artpulse_core.control import lineage, promotion
-from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Plan, Rollout
-from artpulse_core.errors import ChangeConflict, ChangeRefused, RegistryError
+from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes
 from artpulse_core.store.clock import stamp
 from tests.bundles import make_bundle
-from tests.core.control.conftest import MODEL, NOW, House
+from tests.core.control.conftest import MODEL, NOW, Away, House
 from tests.core.control.walks import agree
 
 REJECT = {"decision": "reject", "rules": [{"name": "margin", "passed": False}]}
 UNSURE = {"decision": "inconclusive", "rules": []}
 Ask = Callable[[], object]
-
-
-class Away(Registry):
-    """A registry that does not answer."""
-
-    def _client(self) -> object:
-        raise RegistryError("away")
 
 
 @pytest.mark.smoke
@@ -240,73 +231,7 @@ def test_an_abort_counts_while_the_registry_is_away_and_the_aliases_follow(three
     agree(three)
 
 
-def test_repeating_a_key_gives_the_first_answer_of_each_action(three: House) -> None:
-    begun = three.start(3, 2, idempotency_key="start")
-    step = three.set_percent(5, idempotency_key="set")
-    held = three.pause(idempotency_key="pause")
-    over = three.abort(idempotency_key="abort")
-    assert three.start(3, 2, idempotency_key="start") == begun
-    assert three.set_percent(5, idempotency_key="set") == step
-    assert three.pause(idempotency_key="pause") == held
-    assert three.abort(idempotency_key="abort") == over
-    others: tuple[Ask, ...] = (
-        lambda: three.start(3, 2, percent=10, idempotency_key="start"),
-        lambda: three.set_percent(25, idempotency_key="set"),
-        lambda: three.abort(failed=True, idempotency_key="abort"),
-        lambda: three.set_percent(5, idempotency_key="pause"),
-    )
-    for other in others:
-        with pytest.raises(ChangeConflict, match="was used for change"):
-            other()
-
-
 def test_the_state_of_rows_older_than_rollouts_is_the_champion_alone(three: House) -> None:
     older = [replace(row, rollout=None) if row.action == "promote" else row for row in three.rows]
     assert lineage.state_of(older) == Rollout(primary=2)
     assert lineage.state_of([]) == Rollout()
-
-
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.extended) for n in range(2, 8))])
-def test_the_aliases_are_what_the_table_says_after_any_sequence_of_changes(three: House, seed: int) -> None:
-    chance = random.Random(seed)
-
-    def version() -> int:
-        return chance.choice(list(three.registry.versions(MODEL))).version
-
-    def champion() -> int:
-        return three.aliases["champion"]
-
-    def by_hand() -> object:
-        three.registry.set_alias(MODEL, "champion", version())
-        return three.adopt()
-
-    actions: list[Ask] = [
-        lambda: three.promote(version(), champion(), override=True),
-        lambda: three.promote(three.state.secondary or version(), champion(), override=True),
-        three.rollback,
-        lambda: three.start(version(), champion(), mode=chance.choice(["canary", "blue_green", "shadow"])),
-        lambda: three.start(version(), champion(), mode="blue_green"),
-        lambda: three.set_percent(chance.choice([0, 5, 50, 100])),
-        three.pause,
-        three.abort,
-        lambda: three.abort(failed=True),
-        by_hand,
-        lambda: three.freeze(chance.random() < 0.3),
-        lambda: three.register(100 + len(three.made)),
-    ]
-    for number in range(40):
-        if number in (10, 25):
-            actions[-1]()
-        try:
-            chance.choice(actions[:-1])()
-        except ChangeRefused:
-            if lineage.frozen_by(three.rows):
-                three.freeze(False)
-            if champion() != lineage.champion_of(three.rows):
-                three.adopt()
-        agree(three)
-    assert changes.open_rows(three.db) == []
-    assert changes.verify_chain(three.db) is None
-    done = [row.action for row in three.rows if row.state == "done"]
-    assert {"promote", "rollout", "adopt"} <= set(done)
-    assert len(done) > 15

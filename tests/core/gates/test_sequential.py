@@ -139,6 +139,28 @@ def test_a_bound_misses_a_rate_at_some_look_in_less_than_alpha_of_the_runs() -> 
         assert (lower_rate(hits, looks, 0.05) > rate).any(axis=1).mean() <= 0.05
 
 
+def looked_at_after_every_answer(seed: int, share: float, base: float, more: float, n: int) -> np.ndarray:
+    """Log e-values (300 runs, n looks) of a secondary with ``more`` failures."""
+    rng = np.random.default_rng(seed)
+    slot = rng.random((300, n)) < share
+    hit = rng.random((300, n)) < base + more * slot
+    q = slot.cumsum(axis=1) / np.arange(1, n + 1)
+    return log_e_rate((slot & hit).cumsum(axis=1)[..., None], hit.cumsum(axis=1)[..., None], q[..., None])
+
+
+@pytest.mark.parametrize(("share", "base"), [(0.1, 0.05), (0.5, 0.01), (0.5, 0.3)])
+def test_an_equal_secondary_is_shown_worse_at_some_look_in_less_than_alpha_of_the_runs(
+    share: float, base: float
+) -> None:
+    found = looked_at_after_every_answer(11, share, base, 0.0, 1000)
+    assert (found >= math.log(1 / 0.05)).any(axis=1).mean() <= 0.05
+
+
+def test_four_points_more_failures_are_shown_in_a_median_of_600_requests() -> None:
+    found = looked_at_after_every_answer(12, 0.5, 0.01, 0.04, 600) >= math.log(1 / 0.03)
+    assert found.any(axis=1).mean() > 0.5
+
+
 @pytest.mark.smoke
 def test_ten_million_answers_are_counted_as_exactly_as_ten() -> None:
     n, rate = 10_000_000, 0.01
@@ -149,7 +171,7 @@ def test_ten_million_answers_are_counted_as_exactly_as_ten() -> None:
     assert float(log_e_rate([n * rate], [2 * n * rate], [0.5])) < 0.0
     worse = float(log_e_rate([n * rate * 1.2], [n * rate * 2.2], [0.5]))
     assert worse == pytest.approx(
-        120_000 * math.log(1.2) - 220_000 * math.log1p(0.1) + math.log(0.05), rel=1e-9
+        120_000 * math.log(1.2) - 220_000 * math.log1p(0.1) + math.log(RATIOS[0][1]), rel=1e-9
     )
     assert math.isfinite(float(log_e_mix([[n * 0.3, n * 0.7]], [[n * 0.6, n * 1.4]])))
     assert float(log_e_mix([[n * 0.3, n * 0.7]], [[n * 0.65, n * 1.35]])) > 1000.0
