@@ -14,6 +14,7 @@ import pytest
 from artpulse_core.control.registry import Registry
 from tests.core.control.conftest import MODEL, House
 from tests.faults import bad_bundles as bad
+from tests.faults import bad_graphs
 from tests.serving import Serving
 from tests.waiting import until
 
@@ -50,7 +51,9 @@ CASES = {
     "a version without a digest": Case("carries no digest", plain(lambda _folder: "")),
     "a bundle of a newer format": Case("has format 2; this release reads format 1", plain(bad.newer_format)),
     "a foreign contract: other fields": Case("fields of contract.json are not", plain(bad.renamed_fields)),
-    "a foreign contract: other labels": Case("not a (probability|number) for each label", plain(bad.other_labels)),
+    "a foreign contract: other labels": Case(
+        "not a (probability|number) for each label", plain(bad.other_labels)
+    ),
     "a bundle of another problem": Case("answers the problem 'art'", plain(bad.foreign_problem)),
     "a flipped bit in the artifact": Case(
         "model.onnx does not have the digest", GOOD, bad.edited("model.onnx", bad.flipped)
@@ -66,7 +69,7 @@ CASES = {
     "a missing file": Case(
         "misses golden.json",
         GOOD,
-        lambda folder: str((folder / "golden.json").unlink()),
+        bad.without("golden.json"),
     ),
     "a pickle in place of the arrays": Case("cannot be read|state.npz", bad.trap_as_file),
     "an array of Python objects": Case("cannot be read|[Oo]bject", bad.trap_as_array),
@@ -79,12 +82,16 @@ CASES = {
     "a manifest that names an absolute path": Case(
         "outside its folder: '/etc/hostname'", plain(bad.outside("/etc/hostname"))
     ),
-    "a link to a file elsewhere": Case("outside the artifact directory|model.onnx (is not a plain file|does not have)", GOOD, bad.linked),
-    "answers that are NaN": Case("not a probability", plain(bad.graphed(bad.not_a_number))),
-    "an operator nobody knows": Case("Telepathy", plain(bad.graphed(bad.unknown_operator))),
-    "weights in a file outside the bundle": Case("weights in another file", plain(bad.graphed(bad.external_data))),
+    "a link to a file elsewhere": Case(
+        "outside the artifact directory|model.onnx (is not a plain file|does not have)", GOOD, bad.linked
+    ),
+    "answers that are NaN": Case("not a probability", plain(bad.graphed(bad_graphs.not_a_number))),
+    "an operator nobody knows": Case("Telepathy", plain(bad.graphed(bad_graphs.unknown_operator))),
+    "weights in a file outside the bundle": Case(
+        "weights in another file", plain(bad.graphed(bad_graphs.external_data))
+    ),
     "a graph that is no graph": Case("cannot be loaded", plain(bad.replaced("model.onnx", b"\x00" * 64))),
-    "a model slower than its budget": Case(r"\bms\b|budget|slow", plain(bad.graphed(bad.slow))),
+    "a model slower than its budget": Case(r"\bms\b|budget|slow", plain(bad.graphed(bad_graphs.slow))),
     "golden answers that differ": Case("Golden answer 0 differs", plain(bad.other_answers)),
 }
 EXPECTED = "refused by name, one line in the log, artpulse_champion_refused 1, version 2 answers"
@@ -119,7 +126,7 @@ def refused(serving: Serving, version: int, says: str) -> str:
     lines = [line for line in serving.lines("champion refused") if f'"version":{version},' in line]
     attempts = serving.status()["failures"]["art_core5"]["attempts"]
     assert (len(lines), attempts) == (1, 1)
-    return f"“{failure['message'][:110]}”; 1 line, metric 1, version {SERVED} answers"
+    return f"“{failure['message'][:88]}”; 1 line, metric 1, version {SERVED} answers"
 
 
 @pytest.mark.fault("an alias that points at a missing version", EXPECTED)

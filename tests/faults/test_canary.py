@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
+import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +21,7 @@ from artpulse_core.exchange import release as releases
 from artpulse_core.store import changes
 from tests.core.control.conftest import MODEL, YES, House
 from tests.faults import bad_bundles as bad
+from tests.faults import bad_graphs
 from tests.serving import ROW, Serving
 from tests.waiting import until
 
@@ -155,7 +159,7 @@ def test_a_foreign_contract(shared: House, serving: Serving, seen: Callable[[str
     "the primary answers them and says so; counted by slot, 0 errors for callers",
 )
 def test_a_moody_secondary(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
-    version = bad.registered(shared, bad.graphed(bad.moody), seed=204)
+    version = bad.registered(shared, bad.graphed(bad_graphs.moody), seed=204)
     start(shared, version)
     serving.notify()
     until(lambda: slots(serving) == [(CHAMPION, version)] * 2)
@@ -175,7 +179,7 @@ def test_a_moody_secondary(shared: House, serving: Serving, seen: Callable[[str]
     "a secondary that fails at every input", "the agent stops it at once; its version is rejected"
 )
 def test_a_failing_secondary_is_stopped(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
-    version = bad.registered(shared, bad.graphed(bad.moody), seed=205)
+    version = bad.registered(shared, bad.graphed(bad_graphs.moody), seed=205)
     start(shared, version, Plan(steps=(50.0, 100.0), soak_seconds=3600.0, max_label_shift=1.0))
     serving.notify()
     until(lambda: slots(serving) == [(CHAMPION, version)] * 2)
@@ -193,9 +197,6 @@ def test_a_failing_secondary_is_stopped(shared: House, serving: Serving, seen: C
 
 @pytest.mark.fault("workers and agent killed in a canary", "every key keeps its version, before and after")
 def test_deaths_in_a_canary(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
-    import os
-    import signal
-
     start(shared, 3)
     serving.notify()
     until(lambda: slots(serving) == [(CHAMPION, 3)] * 2)
@@ -218,8 +219,6 @@ def test_deaths_in_a_canary(shared: House, serving: Serving, seen: Callable[[str
     "the database locked in a canary", "the split stays as it is; an abort is followed once it is free"
 )
 def test_a_locked_database_in_a_canary(shared: House, serving: Serving, seen: Callable[[str], None]) -> None:
-    import sqlite3
-
     start(shared, 3)
     serving.notify()
     until(lambda: slots(serving) == [(CHAMPION, 3)] * 2)

@@ -44,6 +44,8 @@ def running(host: Settings) -> Iterator[list[Serving]]:
 def serving(host: Settings, running: list[Serving]) -> Serving:
     """``serve`` on that host, in order: the one that runs, or a new one that starts from the disk."""
     if not running or running[0].process.poll() is not None:
+        for dead in running:
+            dead.end()
         running[:] = [Serving(host)]
         running[0].begun()
     until(lambda: running[0].well(registry=True, database=True), 60)

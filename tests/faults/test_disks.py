@@ -245,4 +245,4 @@ def test_a_start_on_a_read_only_folder(shared: House, tmp_path: Path, seen: Call
     text = running.log_file.read_text().strip()
     assert code in {73, 74, 78}, (code, text)
     assert "Traceback" not in text
-    seen(f"exit {code}: “{text.splitlines()[-1][:60]}…”")
+    seen(f"exit {code}: “{text.splitlines()[-1].split(': /')[0]}: …”")

@@ -56,4 +56,4 @@ def marked(path: Path) -> set[str]:
     """What the marks of one module say, where it is written out and not put together."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault"]  # fmt: skip
-    return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import orjson
 import pytest
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.extended
 SCRIPT = """
 import os, sys, time
 from datetime import UTC, datetime
-from pathlib import Path
 import orjson
 from artpulse_core import settings as s
 from artpulse_core.control import delivery, promotion
@@ -176,9 +175,7 @@ def test_double_ticks(three: House, seen: Callable[[str], None]) -> None:
 
 
 @pytest.mark.fault("a row of the table of changes altered by hand", "found, with its sequence")
-def test_altered_row(three: House, tmp_path: Path, seen: Callable[[str], None]) -> None:
-    import sqlite3
-
+def test_altered_row(three: House, seen: Callable[[str], None]) -> None:
     path = three.settings.home / "artpulse.db"
     rows = changes.history(three.db, MODEL)
     three.db.dispose()

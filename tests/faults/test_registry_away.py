@@ -143,7 +143,7 @@ def test_a_registry_that_does_not_do_its_work(
     shown = well.status()
     missed(well, shared, front)
     seen(
-        f"answers, event stored; “{shown['registry']['message'][:60]}”; back: the missed promotion is served"
+        f"answers, event stored; “{shown['registry']['message'].split(' to ')[0]}”; back: the missed promotion is served"
     )
 
 
@@ -175,7 +175,7 @@ def test_a_registry_that_lies(
     failures = [item["message"] for item in well.status()["failures"].values()]
     missed(well, shared, front)
     seen(
-        f"the old model answers{f', “{failures[0][:60]}”' if failures else ''}; the missed promotion is served"
+        f"the old model answers{f', “{failures[0][:44]}…”' if failures else ''}; the missed promotion is served"
     )
 
 
