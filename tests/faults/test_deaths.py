@@ -204,4 +204,4 @@ def test_kills_under_load(three: House, kills: int, seen: Callable[[str], None])
     assert len(found) == len(set(found))
     assert len(found) - len(load.acknowledged) - 1 <= unanswered  # written, but the answer died
     assert unanswered <= workers * 2 * 3  # two threads a worker and what waited on its connections
-    seen(f"{kills} SIGKILLs: 0 lost, 0 twice")
+    seen(f"{kills} SIGKILLs ({agents} of agents), {len(load.acknowledged)} answers: 0 events lost, 0 twice")

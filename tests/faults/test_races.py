@@ -25,6 +25,7 @@ pytestmark = pytest.mark.extended
 SCRIPT = """
 import os, sys, time
 from datetime import UTC, datetime
+from pathlib import Path
 import orjson
 from artpulse_core import settings as s
 from artpulse_core.control import delivery, promotion
