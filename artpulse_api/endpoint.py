@@ -31,14 +31,17 @@ EXTENSION = "artpulse.endpoints"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route. ``answers`` maps a status to the model of its body; problem+json statuses are in ``refusals``."""
+    """One route. ``body`` is one of the forms of predictions or the model of a JSON body, ``answer`` the model of what
+    it answers; ``refusals`` are its problem+json statuses. An ``idempotent`` one takes the header Idempotency-Key.
+    """
 
     method: Literal["GET", "POST"]
     rule: str
     handler: Callable[..., Response]
     summary: str
     role: Access | None = None
-    body: Body | None = None
+    body: Body | type[BaseModel] | None = None
+    idempotent: bool = False
     max_bytes: int = MEGABYTE
     query: tuple[str, ...] = ()
     answer: type[BaseModel] | None = None
@@ -95,13 +98,14 @@ def _view(serving: Serving, endpoint: Endpoint, role: Access) -> Callable[..., R
 
 
 def _hooks(app: Flask, serving: Serving) -> None:
-    metrics, clock = serving.metrics, serving.clock
+    metrics, shadow, clock = serving.metrics, serving.shadow, serving.clock
 
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
         g.request_id = new_id(clock())
         metrics.in_flight.inc()
+        shadow.request_began()
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -113,4 +117,5 @@ def _hooks(app: Flask, serving: Serving) -> None:
         seconds = time.perf_counter() - g.started
         metrics.request(request.method, rule.rule if rule else UNMATCHED, response.status_code, seconds)
         metrics.in_flight.dec()
+        shadow.request_ended()
         return response

@@ -24,6 +24,8 @@ from artpulse_core.errors import (
     ImageRefused,
     Issue,
     ProblemError,
+    RegistryError,
+    StoreError,
 )
 
 log = logging.getLogger("artpulse.api")
@@ -35,9 +37,12 @@ STATUS: Mapping[type[ArtPulseError], int] = {
     ProblemError: 404,
     FeedbackRefused: 404,
     ChangeConflict: 409,
-    ChangeRefused: 409,
+    ChangeRefused: 422,
     AgentUnavailable: 503,
+    RegistryError: 503,
+    StoreError: 503,
 }
+RETRY_SECONDS = 5
 CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
@@ -89,7 +94,9 @@ def from_error(error: Exception) -> Response:
         case FeedbackRefused() if error.issues:
             return problem(422, error.code, error.message, error.issues)
         case ArtPulseError() if type(error) in STATUS:
-            return problem(STATUS[type(error)], error.code, error.message, error.issues)
+            status = STATUS[type(error)]
+            headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+            return problem(status, error.code, error.message, error.issues, headers)
         case HTTPException():
             return _from_http(error)
     log.error("request %s failed", g.get("request_id", ""), exc_info=error)

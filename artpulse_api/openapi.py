@@ -29,10 +29,15 @@ PREDICTION_HEADERS = {
     "X-Rollout-Slot": {"description": "The slot that answered.", "schema": {"type": "string"}},
 }
 BODIES = ("rows", "picture")
+NUMBERS = {
+    "limit": ("How many changes; 50 unless told.", 100),
+    "before": ("Only changes with a smaller sequence; `next` of the page before.", 2**63 - 1),
+}
 TAGS = {
     "Predict": "Rows and pictures in, labels out; and the truth, when it is known.",
     "Models": "What is served, read from the loaded bundles.",
     "Host": "Probes and metrics of this host.",
+    "Control": "Changing what is served: each change is a row with a reason, and is made once for a key.",
 }
 DESCRIPTION = (
     "Style labels for pictures and for the numbers measured on them. Errors are problem+json (RFC 9457); "
@@ -74,6 +79,7 @@ def _schemas(endpoints: Sequence[Endpoint], services: Mapping[str, Service]) -> 
     answers: list[type[BaseModel]] = [Problem, *(item.answer for item in endpoints if item.answer)]
     bodies: list[type[BaseModel]] = [
         Feedback,
+        *(item.body for item in endpoints if isinstance(item.body, type)),
         *(item.contract.row_model for item in services.values() if item.contract.fields),
     ]
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [
@@ -103,6 +109,9 @@ def _operation(
         example = {"request_id": "01KANKF2R0T4W8Y1B3C5D7E9GH", "row": 0, "label": _any_label(services)}
         schema = {"$ref": REF.format(model=Feedback.__name__)}
         operation["requestBody"] = _body({"application/json": {"schema": schema, "example": example}})
+    elif isinstance(endpoint.body, type):
+        schema = {"$ref": REF.format(model=endpoint.body.__name__)}
+        operation["requestBody"] = _body({"application/json": {"schema": schema}})
     elif endpoint.body == "rows":
         chosen = (
             services
@@ -116,6 +125,8 @@ def _operation(
 
 
 def _tag(endpoint: Endpoint) -> str:
+    if endpoint.role == "operate":
+        return "Control"
     if endpoint.body:
         return "Predict"
     return "Models" if endpoint.role == "predict" else "Host"
@@ -130,7 +141,10 @@ def _parameters(endpoint: Endpoint, services: Mapping[str, Service]) -> list[dic
         problem = {"type": "string", "enum": names, "example": names[0]}
     if "<problem>" in endpoint.rule:
         found.append({"name": "problem", "in": "path", "required": True, "schema": problem})
-    if "problem" in endpoint.query:
+    if "problem" in endpoint.query and endpoint.role == "operate":
+        text = "One problem; without it all of them."
+        found.append({"name": "problem", "in": "query", "description": text, "schema": {"type": "string"}})
+    elif "problem" in endpoint.query:
         text = "One served problem; without it the default one."
         found.append({"name": "problem", "in": "query", "description": text, "schema": problem})
     if "partial" in endpoint.query:
@@ -143,6 +157,14 @@ def _parameters(endpoint: Endpoint, services: Mapping[str, Service]) -> list[dic
                 "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
             }
         )
+    for name, (text, largest) in NUMBERS.items():
+        if name in endpoint.query:
+            number = {"type": "integer", "minimum": 1, "maximum": largest}
+            found.append({"name": name, "in": "query", "description": text, "schema": number})
+    if endpoint.idempotent:
+        text = "Repeating the request with the same key gives the first answer and changes nothing more."
+        word = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+        found.append({"name": "Idempotency-Key", "in": "header", "description": text, "schema": word})
     if endpoint.body in BODIES:
         text = "Requests with one key are answered by one slot; without it the content decides."
         found.append(

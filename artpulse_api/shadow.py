@@ -1,7 +1,7 @@
 """Shadow answers: what the secondary would have said, found out after the answer was sent.
 
-Belongs here: the bounded queue, the one thread of a worker that empties it, and the comparison. What does not fit is
-dropped and counted: a shadow never delays or fails an answer. Does not belong here: judging the comparison.
+Belongs here: the bounded queue, the one thread of a worker that empties it in the pauses between requests, and the
+comparison. What does not fit is dropped and counted: a shadow never delays or fails an answer. Does not belong here: judging the comparison.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from artpulse_core.errors import ArtPulseError
 log = logging.getLogger("artpulse.api")
 MAX_ROWS = 1000  # waiting; as many as one request may have
 MAX_BYTES = 32 * 1024 * 1024
-GATHER_SECONDS = (
-    0.05  # one waking for all answers of this time: fewer than one a request, and none at its end
+SETTLE_SECONDS = 0.002  # the end of the request that brought a job
+PATIENCE_SECONDS = (
+    0.01  # how long a job waits for a moment without a request: a busy worker compares 100 a second
 )
+LOOK_SECONDS = 0.001
 STOP_SECONDS = 2.0
 
 
@@ -64,9 +66,20 @@ class Shadow:
         self._jobs: deque[Job] = deque()
         self._rows = 0
         self._bytes = 0
+        self._requests = 0
         self._some = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def request_began(self) -> None:
+        """A request is being answered in this worker."""
+        with self._lock:
+            self._requests += 1
+
+    def request_ended(self) -> None:
+        """Its answer is built."""
+        with self._lock:
+            self._requests -= 1
 
     def offer(self, job: Job) -> bool:
         """Queue ``job`` unless the queue is full or the worker ends; never waits."""
@@ -99,13 +112,20 @@ class Shadow:
         self._metrics.shadow_dropped(job.served.primary.problem, job.rows)
 
     def _run(self) -> None:
-        while self._some.wait() and not self._stopped.wait(GATHER_SECONDS):
+        while self._some.wait() and not self._stopped.wait(SETTLE_SECONDS):
             self._some.clear()
-            while (job := self._next()) is not None:
+            while self._pause() and (job := self._next()) is not None:
                 try:
                     self._compare(job)
                 except Exception:
                     log.exception("a shadow answer was lost")
+
+    def _pause(self) -> bool:
+        """Wait for a moment in which no request is answered, and not for long; False when the worker ends."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self._requests and time.monotonic() < until and not self._stopped.wait(LOOK_SECONDS):
+            pass
+        return not self._stopped.is_set()
 
     def _next(self) -> Job | None:
         with self._lock:

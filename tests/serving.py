@@ -31,6 +31,7 @@ from tests.servers import ROOT, free_port
 from tests.waiting import until
 
 PROGRAM = "from artpulse_core.cli import main; main(['serve'], prog_name='artpulse')"
+NOTHING: Mapping[str, str] = {}
 ROW = {"hue_mean": 0.1, "sat_mean": 0.2, "val_mean": 0.3, "contrast": 0.4, "edges": 0.5}
 
 
@@ -49,16 +50,20 @@ class Serving:
             [sys.executable, "-c", PROGRAM], env=environment(settings, base), cwd=ROOT, stderr=self.log
         )
 
-    def ask(self, port: int, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def ask(
+        self, port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] = NOTHING
+    ) -> tuple[int, Any]:
         """Status and JSON; status 0 when nobody answers."""
-        status, text = self._ask(port, method, path, body)
+        status, text = self._ask(port, method, path, body, headers)
         return status, None if text is None else orjson.loads(text)
 
-    def _ask(self, port: int, method: str, path: str, body: Any = None) -> tuple[int, bytes | None]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    def _ask(
+        self, port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] = NOTHING
+    ) -> tuple[int, bytes | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
         try:
             data = None if body is None else orjson.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json"})
+            connection.request(method, path, data, {"Content-Type": "application/json", **headers})
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):  # nobody there, or gone in the middle of the answer
@@ -159,11 +164,12 @@ def started(settings: Settings, more: Mapping[str, str] | None = None) -> Iterat
 
 
 @contextmanager
-def served(settings: Settings, more: Mapping[str, str] | None = None) -> Iterator[Serving]:
-    """``serve`` in a run folder of its own, ready."""
-    with TemporaryDirectory(prefix="ap-") as folder, started(placed(settings, Path(folder)), more) as serving:
-        serving.begun()
-        yield serving
+def served(settings: Settings, **more: Any) -> Iterator[Serving]:
+    """``serve`` in a run folder of its own, ready; ``more`` are further settings."""
+    with TemporaryDirectory(prefix="ap-") as folder:
+        with started(placed(settings, Path(folder)).model_copy(update=more)) as serving:
+            serving.begun()
+            yield serving
 
 
 class Load:

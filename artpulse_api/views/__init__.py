@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from artpulse_api.endpoint import Endpoint
-from artpulse_api.views import docs, feedback, health, metrics, model_info, predict, predict_image
+from artpulse_api.views import control, docs, feedback, health, metrics, model_info, predict, predict_image
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
@@ -12,5 +12,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *predict.ENDPOINTS,
     *predict_image.ENDPOINTS,
     *feedback.ENDPOINTS,
+    *control.ENDPOINTS,
     *docs.ENDPOINTS,
 )

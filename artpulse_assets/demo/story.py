@@ -14,8 +14,9 @@ from typing import Any
 
 from artpulse_assets.commands.lanes import run_monitoring, run_training
 from artpulse_assets.demo.server import Server, ServerFailed
-from artpulse_core.commands.finding import opened, verdict_of
+from artpulse_core.commands.finding import opened
 from artpulse_core.control import notes, promotion
+from artpulse_core.control.verdicts import verdict_of
 from artpulse_core.data import problems
 from artpulse_core.data.generator import generate, picture
 from artpulse_core.data.painting import LABELS, Style

@@ -18,6 +18,7 @@ from typing import Any
 from artpulse_core.agent import listen, noted, upkeep
 from artpulse_core.agent.alone import only_one
 from artpulse_core.agent.noted import Noted
+from artpulse_core.agent.operations import Operations
 from artpulse_core.agent.pull import Puller
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.seeding import Seed
@@ -81,7 +82,15 @@ class Agent:
 
     def run(self, stopped: threading.Event) -> None:
         """Work until ``stopped`` is set, then ship what is left."""
-        operations = {"status": self._tell, "notify": self._notify, "feedback": self._feedback}
+        control = Operations(
+            self._settings, self._db, self._registry, clock=self._clock, poll=self._polling.ask
+        )
+        operations = {
+            "status": self._tell,
+            "notify": self._notify,
+            "feedback": self._feedback,
+            **control.table(),
+        }
         ear = ControlSocket(self._settings.socket, operations)
         works: list[Callable[[], None]] = [rhythm.run for rhythm in self._rhythms]
         works.append(lambda: listen.listen(self._db, self._polling.ask, stopped, self._jitter))

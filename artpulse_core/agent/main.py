@@ -23,15 +23,16 @@ def main() -> int:
     from artpulse_core import settings as settings_module
     from artpulse_core.agent import logs
     from artpulse_core.agent.host import run
-    from artpulse_core.errors import ArtPulseError
+    from artpulse_core.errors import ArtPulseError, of_system
 
     logs.setup()
     try:
         run(settings_module.load(), stopped)
-    except ArtPulseError as error:
+    except (ArtPulseError, OSError) as error:
+        told = of_system(error) if isinstance(error, OSError) else error
         log = logging.getLogger("artpulse_core.agent.main")  # its own name is __main__ when it runs
-        log.error(error.message, extra={"fields": {"code": error.code}})
-        return error.exit_code
+        log.error(told.message, extra={"fields": {"code": told.code}})
+        return told.exit_code
     return 0
 
 

@@ -141,9 +141,7 @@ class Puller:
         if wanted.secondary is None:
             self._secondaries.forget(problem.name)
             return served
-        secondary = self._slot(
-            problem, wanted.secondary, wanted.secondary_alias, old, beside=served.primary
-        )
+        secondary = self._slot(problem, wanted.secondary, wanted.secondary_alias, old, beside=served.primary)
         if secondary is None:
             return served
         return replace(
@@ -175,7 +173,9 @@ class Puller:
                 )
         except (BundleError, RegistryError, OSError) as error:
             failure = retries.failed(problem.name, version, str(error))
-            said = "champion refused" if beside is None else "secondary refused, the primary answers its share"
+            said = (
+                "champion refused" if beside is None else "secondary refused, the primary answers its share"
+            )
             fields = {"problem": problem.name, "version": version, "attempt": failure.attempts}
             log.error(said, extra={"fields": {**fields, "reason": failure.message}})
             return None
@@ -185,7 +185,9 @@ class Puller:
     def _clean(self, after: Release, before: Release | None, known: Mapping[str, Problem]) -> None:
         """Keep what is served, what a rollback would bring back, and the newest few."""
         served = {slot.digest for item in after.problems.values() for slot in _slots(item)}
-        left = {slot.digest for item in before.problems.values() for slot in _slots(item)} if before else set()
+        left = (
+            {slot.digest for item in before.problems.values() for slot in _slots(item)} if before else set()
+        )
         for name, version in self._previous.items():
             with contextlib.suppress(BundleError, RegistryError):
                 served.add(self._bundles.digest(known[name].model, version))

@@ -89,14 +89,14 @@ class ControlSocket:
         if operation is None:
             return _refusal("unknown_op", f"There is no operation {str(request.get('op'))[:40]!r}.")
         try:
-            deadline = min(float(request.get("deadline", DEADLINE_SECONDS)), LONGEST_DEADLINE) - ANSWER_SECONDS
+            deadline = (
+                min(float(request.get("deadline", DEADLINE_SECONDS)), LONGEST_DEADLINE) - ANSWER_SECONDS
+            )
         except (TypeError, ValueError):
             return _refusal("bad_request", "The deadline is not a number of seconds.")
         return self._within(max(deadline, SHORTEST_WAIT), operation, request)
 
-    def _within(
-        self, seconds: float, operation: Operation, request: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def _within(self, seconds: float, operation: Operation, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The operation's answer, or that it did not come in time: who asks has stopped waiting by then.
 
         An operation that hangs keeps its place until it ends; when all places are taken, the next is refused.

@@ -12,17 +12,14 @@ from typing import Any
 import click
 
 from artpulse_core.commands.answer import Reply, actor, answering
-from artpulse_core.commands.finding import meant, opened, resolve
+from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.commands.options import Key, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import promotion
-from artpulse_core.control.registry import Registry
-from artpulse_core.control.rules import Decision, Request, Seen
+from artpulse_core.control.verdicts import meant, nobody
 from artpulse_core.data.problems import Problem
-from artpulse_core.errors import ArtPulseError, ChangeRefused
 from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
-from artpulse_core.store.database import Database
 
 reason_option = click.option(
     "--reason", type=Words(), required=True, help="Why; it stays in the change table."
@@ -135,30 +132,6 @@ def lift(settings: Settings, *, problem: str, reason: str, idempotency_key: str 
     """Allow changes again after a freeze."""
     _, change = _asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=False)
     return Reply(change.to_dict(), f"{change.model} may be changed again (change {change.sequence}).")
-
-
-def nobody(
-    database: Database,
-    registry: Registry,
-    problem: Problem,
-    action: str,
-    champion: int | None,
-    words: dict[str, Any],
-) -> ArtPulseError:
-    """Refuse, on record, a request that names no version where there is no challenger; returns what to raise."""
-    why = f"{problem.model} has no challenger; train one with `artpulse retrain --problem {problem.name}`."
-    words = dict(words)
-    now = words.pop("now")
-    request = Request(problem.model, action, asked={"version": None}, expected=champion, **words)
-
-    def decide(_seen: Seen) -> Decision:
-        raise ChangeRefused(why)
-
-    try:
-        promotion.carry_out(database, registry, request, now, decide)
-    except ArtPulseError as refused:
-        return refused
-    return ChangeRefused(why)
 
 
 def _asked(

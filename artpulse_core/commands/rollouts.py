@@ -12,12 +12,13 @@ from typing import Any, Literal
 import click
 
 from artpulse_core.commands.answer import Reply, answering, table
-from artpulse_core.commands.champion import expected_option, key_option, nobody, reason_option, words_of
-from artpulse_core.commands.finding import database, meant, opened, resolve
+from artpulse_core.commands.champion import expected_option, key_option, reason_option, words_of
+from artpulse_core.commands.finding import database, opened, resolve
 from artpulse_core.commands.options import Percents, Span, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import progress, traffic
 from artpulse_core.control.rollout import Plan, Rollout
+from artpulse_core.control.verdicts import meant, nobody
 from artpulse_core.data.problems import Problem
 from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change

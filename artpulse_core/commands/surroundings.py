@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -31,6 +32,11 @@ def status(settings: Settings) -> Reply:
 
     document = collect(settings)
     hosts = [document, *document["others"]]
+    names = Counter(host["host"] for host in hosts)
+    hosts = [
+        {**host, "host": f"{host['host']}:{host['run']}"} if names[host["host"]] > 1 else host
+        for host in hosts
+    ]  # several on one machine are told apart by their run folders
     slots = [row for host in hosts for row in _slots(host)]
     workers = [row for host in hosts for row in _workers(host)]
     several = ("host",) if document["others"] else ()
@@ -66,6 +72,9 @@ def _slots(host: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 "problem": name,
                 "slot": slot,
                 **row,
+                "digest": row["digest"][:19],
+                "since": (row["since"] or "-")[:19],
+                "by": "moved by hand" if slot == "primary" and problem["unaudited"] else row["by"],
                 "mode": problem["mode"],
                 "percent": share,
             }
@@ -75,9 +84,16 @@ def _workers(host: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for worker in host["workers"]:
         for name, row in worker["problems"].items():
             common = {"host": host["host"], "pid": worker["pid"], "problem": name}
-            yield {**common, "slot": "primary", **row}
-            if row.get("secondary"):
-                yield {**common, "slot": "secondary", "loaded_at": row.get("loaded_at"), **row["secondary"]}
+            for slot, loaded in (("primary", row), ("secondary", row.get("secondary"))):
+                if loaded:
+                    digest = str(loaded["digest"])[:19]
+                    yield {
+                        **common,
+                        "slot": slot,
+                        "loaded_at": row.get("loaded_at"),
+                        **loaded,
+                        "digest": digest,
+                    }
 
 
 def _troubles(host: Mapping[str, Any]) -> Iterator[str]:

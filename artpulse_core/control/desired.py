@@ -18,7 +18,6 @@ from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
-
 LOOK_BACK = 100
 
 

@@ -55,16 +55,10 @@ def promote(
     )
 
     def decide(seen: Seen) -> Decision:
-        state = seen.state
-        passed = ("promote", "pass") if state.approved and state.secondary == version else ("promote",)
         rules.check_reason(request)
         rules.expect_row(seen, decided_on)
-        rules.check_thawed(seen)
-        rules.check_verdict(verdict, override, "promotion", *passed)
-        if seen.champion == version:
-            raise ChangeRefused(f"Version {version} of {model} is the champion already.")
         rules.expect(seen, expected)
-        rules.check_version(seen, version)
+        rules.check_promotion(seen, version, verdict, override=override)
         return Decision(expected, version, lineage.crowned(seen.rows, version).to_dict())
 
     return carry_out(db, registry, request, now, decide)
@@ -138,6 +132,7 @@ def freeze(
     model: str,
     *,
     frozen: bool,
+    expected: int | None = None,
     actor: str,
     reason: str,
     idempotency_key: str | None = None,
@@ -148,10 +143,11 @@ def freeze(
     Needs the table only: it works while the registry is away. Raises ``ChangeRefused`` when it is so already.
     """
     asked = {"frozen": frozen}
-    request = Request(model, "freeze", actor, reason, asked, idempotency_key=idempotency_key)
+    request = Request(model, "freeze", actor, reason, asked, expected, idempotency_key=idempotency_key)
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_known(seen, expected)
         if frozen:
             rules.check_thawed(seen)
         elif lineage.frozen_by(seen.rows) is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,20 +64,28 @@ class Decision:
 class Seen:
     """The table and the registry as one request finds them; the registry is asked only for what is looked at."""
 
+    # No cached_property: until Python 3.12 all instances share its lock (python/cpython#87634), and a registry that
+    # hangs for one model would stop the changes of every other.
     def __init__(self, db: Database, registry: Registry, model: str) -> None:
         self.model = model
         self.rows = changes.history(db, model)
         self._registry = registry
+        self._champion: tuple[int | None] | None = None
+        self._versions: dict[int, VersionInfo] | None = None
 
-    @cached_property
+    @property
     def champion(self) -> int | None:
         """The version the champion alias points to; it is served, whoever moved it."""
-        return self._registry.alias(self.model, lineage.CHAMPION)
+        if self._champion is None:
+            self._champion = (self._registry.alias(self.model, lineage.CHAMPION),)
+        return self._champion[0]
 
-    @cached_property
+    @property
     def versions(self) -> dict[int, VersionInfo]:
         """Every version in the registry."""
-        return {info.version: info for info in self._registry.versions(self.model)}
+        if self._versions is None:
+            self._versions = {info.version: info for info in self._registry.versions(self.model)}
+        return self._versions
 
     @property
     def existing(self) -> set[int]:
@@ -108,6 +115,26 @@ def expect(seen: Seen, expected: int | None) -> None:
         raise ChangeConflict(
             f"The champion of {seen.model} is {named(seen.champion)}, not {named(expected)}; look again and repeat."
         )
+
+
+def expect_known(seen: Seen, expected: int | None) -> None:
+    """As ``expect``, for what must go on while the registry is away: it is asked only if the table says another.
+
+    None expects nothing.
+    """
+    if expected not in {None, seen.state.primary}:
+        expect(seen, expected)
+
+
+def check_promotion(seen: Seen, version: int, verdict: Mapping[str, Any] | None, *, override: bool) -> None:
+    """Raise ``ChangeRefused`` unless ``version`` may become champion in place of whichever is."""
+    state = seen.state
+    passed = ("promote", "pass") if state.approved and state.secondary == version else ("promote",)
+    check_thawed(seen)
+    check_verdict(verdict, override, "promotion", *passed)
+    if seen.champion == version:
+        raise ChangeRefused(f"Version {version} of {seen.model} is the champion already.")
+    check_version(seen, version)
 
 
 def expect_row(seen: Seen, decided_on: int | None) -> None:

@@ -147,16 +147,20 @@ def pause(
     registry: Registry,
     model: str,
     *,
+    expected: int | None = None,
     actor: str,
     reason: str,
     idempotency_key: str | None = None,
     now: datetime,
 ) -> Change:
     """Keep the share as it is and take no further step until somebody sets a percent. Raises as ``start`` does."""
-    request = Request(model, "rollout", actor, reason, {"do": "pause"}, idempotency_key=idempotency_key)
+    request = Request(
+        model, "rollout", actor, reason, {"do": "pause"}, expected, idempotency_key=idempotency_key
+    )
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_known(seen, expected)
         state = _running(seen)
         if state.paused:
             raise ChangeRefused(f"The rollout of version {state.secondary} of {model} is paused already.")
@@ -170,6 +174,7 @@ def abort(
     registry: Registry,
     model: str,
     *,
+    expected: int | None = None,
     actor: str,
     reason: str,
     verdict: Mapping[str, Any] | None = None,
@@ -186,11 +191,12 @@ def abort(
     """
     asked = {"do": "abort", "failed": failed}
     request = Request(
-        model, "rollout", actor, reason, asked, verdict=verdict, idempotency_key=idempotency_key
+        model, "rollout", actor, reason, asked, expected, verdict=verdict, idempotency_key=idempotency_key
     )
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
+        rules.expect_known(seen, expected)
         rules.expect_row(seen, decided_on)
         state = _running(seen)
         after = lineage.ended(seen.rows, "failed" if failed else "aborted")

@@ -13,25 +13,42 @@ from typing import Any
 
 import orjson
 
-from artpulse_core.errors import AgentUnavailable, ChangeConflict, ChangeRefused, FeedbackRefused, Issue
+from artpulse_core.errors import (
+    AgentUnavailable,
+    ArtPulseError,
+    ChangeConflict,
+    ChangeRefused,
+    FeedbackRefused,
+    Issue,
+    ProblemError,
+    RegistryError,
+    StoreError,
+)
 
 LONGEST_PATH = (
     100  # bytes of the socket's path: the kernel takes 107, and a temporary name beside it must fit too
 )
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 AWAY = "The agent of this host does not answer; start it with `artpulse serve`."
+SLOW = "The agent of this host did not answer in time; it may still do what it was asked for."
+# What the agent refuses with, by the code that stands in its answer.
+NAMED: dict[str, type[ArtPulseError]] = {
+    kind.code: kind
+    for kind in (FeedbackRefused, ChangeConflict, ChangeRefused, ProblemError, RegistryError, StoreError)
+}
 
 
 def call(socket: Path, op: str, *, deadline: float = 2.0, **fields: Any) -> dict[str, Any]:
     """Ask the agent for ``op`` with ``fields`` and return its answer; ``deadline`` is in seconds, for all of it.
 
-    Raises ``AgentUnavailable`` when it does not answer in time or refuses with a code that is not known here;
-    ``FeedbackRefused``, ``ChangeConflict`` or ``ChangeRefused`` as the agent says. A label the model does not
-    have carries an issue at ``/label``.
+    Raises ``AgentUnavailable`` when it does not answer in time or refuses with a code that is not known here, else
+    one of ``NAMED`` as the agent says. A label the model does not have carries an issue at ``/label``.
     """
     request = orjson.dumps({"op": op, "deadline": deadline, **fields}) + b"\n"
     try:
         line = _exchange(socket, request, time.monotonic() + deadline)
+    except TimeoutError as error:
+        raise AgentUnavailable(SLOW) from error
     except OSError as error:
         raise AgentUnavailable(AWAY) from error
     try:
@@ -67,14 +84,6 @@ def _left(until: float) -> float:
 
 def _refusal(answer: dict[str, Any]) -> Exception:
     code, message = str(answer.get("code", "")), str(answer.get("message", "The agent refused."))
-    match code:
-        case "feedback_refused":
-            return FeedbackRefused(message)
-        case "label_unknown":
-            return FeedbackRefused(message, (Issue("/label", code, message),))
-        case "change_conflict":
-            return ChangeConflict(message)
-        case "change_refused":
-            return ChangeRefused(message)
-        case _:
-            return AgentUnavailable(message)
+    if code == "label_unknown":
+        return FeedbackRefused(message, (Issue("/label", code, message),))
+    return NAMED.get(code, AgentUnavailable)(message)

@@ -122,11 +122,15 @@ def undo(db: Database, change: Change, now: datetime, outcome: str = "") -> Chan
         return _finish(db, connection, change.sequence, "open", "undone", now, outcome)
 
 
-def history(db: Database, model: str | None = None, limit: int | None = None) -> list[Change]:
-    """The newest ``limit`` rows (of one model), newest first."""
+def history(
+    db: Database, model: str | None = None, limit: int | None = None, *, before: int | None = None
+) -> list[Change]:
+    """The newest ``limit`` rows (of one model, with a sequence below ``before``), newest first."""
     query = select(changes).order_by(changes.c.sequence.desc()).limit(limit)
     if model is not None:
         query = query.where(changes.c.model == model)
+    if before is not None:
+        query = query.where(changes.c.sequence < before)
     with db.read() as connection:
         return [Change(**row) for row in connection.execute(query).mappings()]
 

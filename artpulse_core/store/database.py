@@ -27,7 +27,12 @@ BUSY_SECONDS = 5.0
 CONNECT_SECONDS = 5
 LISTEN_SECONDS = 0.5  # how long a listener takes to see that it should stop
 # A server that went without a word is noticed in half a minute instead of two hours.
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20000}
+KEEPALIVE = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20000,
+}
 # Ids of this project's advisory locks begin with one number, so that they meet nobody else's in a shared server.
 LOCK_SPACE = 0x41525450
 
@@ -124,7 +129,9 @@ class Database:
                 while not stopped.is_set():
                     for note in driver.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                         heard(note.payload)
-            except self.engine.dialect.loaded_dbapi.Error as error:  # we speak to the driver, so nobody wrapped it
+            except (
+                self.engine.dialect.loaded_dbapi.Error
+            ) as error:  # we speak to the driver, so nobody wrapped it
                 raise StoreError(f"The database does not answer: {_first_line(error)}") from error
             finally:
                 connection.invalidate()  # nobody else gets a connection that listens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,20 @@ def test_a_full_disk_is_counted_and_the_answer_is_given(
     assert client.post("/predict", json=ROW).status_code == 200
     assert "artpulse_events_dropped_total 1.0" in client.get("/metrics").text
     assert len(events(home)) == 1
+
+
+def test_a_spool_at_its_cap_costs_lines_and_no_answers_until_some_were_stored(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("artpulse_api.events.SpoolWriter", partial(spool.SpoolWriter, cap_bytes=3000))
+    monkeypatch.setattr(spool, "LOOK_SECONDS", 0.0)
+    client = make_app().test_client()
+    assert [client.post("/predict", json=ROW).status_code for _ in range(20)] == [200] * 20
+    stored = len(events(home))
+    assert 1 <= stored < 20
+    assert f"artpulse_events_dropped_total {20 - stored}.0" in client.get("/metrics").text
+    assert len([record for record in caplog.records if "were not written" in record.message]) == 1
+    for batch in spool.read(home / "run/spool"):
+        spool.acknowledge(home / "run/spool", batch)
+    assert client.post("/predict", json=ROW).status_code == 200
+    assert len(events(home)) == stored + 1

@@ -212,3 +212,20 @@ def test_other_modes_ask_no_shadow(make_app: MakeApp, home: Path, monkeypatch: p
     monkeypatch.setattr(Predictor, "predict", counted)
     ask(app)
     assert asked == [1] and lines(home) == []
+
+
+def test_a_job_waits_for_a_pause_between_requests_and_not_for_ever(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shadow, "PATIENCE_SECONDS", 30.0)
+    parts = serving.of(app)
+    parts.shadow.request_began()
+    ask(app)
+    time.sleep(0.1)
+    assert count(app, "compared") == 0
+    parts.shadow.request_ended()
+    until(lambda: count(app, "compared") == 1)
+    monkeypatch.setattr(shadow, "PATIENCE_SECONDS", 0.01)
+    parts.shadow.request_began()  # a worker that is never idle
+    ask(app)
+    until(lambda: count(app, "compared") == 2)

@@ -18,6 +18,8 @@ import orjson
 import pytest
 
 from artpulse_core.agent import listen as listening
+from artpulse_core.agent import logs
+from artpulse_core.agent import main as program
 from artpulse_core.agent.children import environment
 from artpulse_core.agent.status import collect
 from artpulse_core.control import traffic
@@ -178,6 +180,19 @@ def test_an_agent_told_to_stop_during_its_imports_ships_and_ends_well(three: Hou
         assert "Traceback" not in said
         assert "agent started" not in said
         assert events.count(three.db, "art_core5") == 1
+
+
+def test_a_run_folder_that_cannot_be_used_is_one_sentence_and_an_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ARTPULSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ARTPULSE_RUN_DIR", str(tmp_path / "file" / "run"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(logs, "setup", lambda: None)
+    assert program.main() == 73
+    monkeypatch.setenv("ARTPULSE_RUN_DIR", str(tmp_path / ("x" * 120)))
+    assert program.main() == 78
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
