@@ -166,10 +166,12 @@ def started(settings: Settings, more: Mapping[str, str] | None = None) -> Iterat
 @contextmanager
 def served(settings: Settings, **more: Any) -> Iterator[Serving]:
     """``serve`` in a run folder of its own, ready; ``more`` are further settings."""
-    with TemporaryDirectory(prefix="ap-") as folder:
-        with started(placed(settings, Path(folder)).model_copy(update=more)) as serving:
-            serving.begun()
-            yield serving
+    with (
+        TemporaryDirectory(prefix="ap-") as folder,
+        started(placed(settings, Path(folder)).model_copy(update=more)) as serving,
+    ):
+        serving.begun()
+        yield serving
 
 
 class Load:
