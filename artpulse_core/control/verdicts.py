@@ -101,18 +101,15 @@ def check(db: Database, registry: Registry, problem: Problem, version: int | Non
     seen = Seen(db, registry, problem.model)
     found = report_of(db, problem.name, chosen, seen.champion)
     verdict = None if found is None else dict(found["document"]["verdict"])
-    allowed, message = (
-        True,
-        f"Version {chosen} may become the champion in place of {rules.named(seen.champion)}.",
-    )
     try:
         rules.check_promotion(seen, chosen, verdict, override=False)
         for row in changes.open_rows(db, problem.model):
-            raise ChangeConflict(
-                f"Change {row.sequence} ({row.action} of {row.model} by {row.actor}) is still open."
-            )
+            raise changes.still_open(row)
     except (ChangeRefused, ChangeConflict) as no:
         allowed, message = False, no.message
+    else:
+        allowed = True
+        message = f"Version {chosen} may become the champion in place of {rules.named(seen.champion)}."
     return {
         "problem": problem.name,
         "model": problem.model,

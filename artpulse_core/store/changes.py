@@ -144,6 +144,13 @@ def open_rows(db: Database, model: str | None = None) -> list[Change]:
         return [Change(**row) for row in connection.execute(query).mappings()]
 
 
+def still_open(row: Change) -> ChangeConflict:
+    """What is raised for a change of a model while ``row`` is open."""
+    return ChangeConflict(
+        f"Change {row.sequence} ({row.action} of {row.model} by {row.actor}) is still open."
+    )
+
+
 def get(db: Database, sequence: int) -> Change | None:
     """One row, or None."""
     return _newest(db, select(changes).where(changes.c.sequence == sequence))
@@ -218,9 +225,7 @@ def _open(connection: Connection, request: Mapping[str, Any]) -> Change:
     query = select(changes).where(changes.c.model == request["model"], changes.c.state == "open")
     other = connection.execute(query).mappings().first()
     if other is not None:
-        raise ChangeConflict(
-            f"Change {other['sequence']} ({other['action']} of {other['model']} by {other['actor']}) is still open."
-        )
+        raise still_open(Change(**other))
     return Change(**_insert(connection, request, "open"))
 
 
