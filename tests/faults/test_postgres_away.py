@@ -17,7 +17,7 @@ from artpulse_core import settings as settings_module
 from artpulse_core.store.database import Database
 from tests.core.control.conftest import House, opened_house
 from tests.databases import postgres, postgres_programs
-from tests.serving import Load, Serving, load_on, served
+from tests.serving import Load, Serving, load_on
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
@@ -81,13 +81,6 @@ def shared(mlflow_store: Path, server: Postgres, tmp_path_factory: pytest.TempPa
     house.register(2)
     yield house
     house.db.dispose()
-
-
-@pytest.fixture(scope="module")
-def serving(shared: House) -> Iterator[Serving]:
-    with served(shared.settings) as running:
-        until(lambda: running.well(registry=True, database=True))
-        yield running
 
 
 def stored(house: House) -> list[str]:

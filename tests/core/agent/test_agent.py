@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,18 +31,23 @@ from tests.waiting import until
 
 
 @contextmanager
-def running(settings: Settings, files: Mapping[str, bytes] | None = None) -> Iterator[Settings]:
-    """An agent in a thread, with a run folder short enough for a socket and no polls but those asked for.
+def running(
+    settings: Settings,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    poll_seconds: float = 3600.0,
+) -> Iterator[Settings]:
+    """An agent in a thread, with a run folder short enough for a socket; no polls but those asked for, if not said.
 
     ``files`` lie in the run folder before it starts.
     """
     with TemporaryDirectory(prefix="ap-") as folder:
-        settings = settings.model_copy(update={"run_dir": Path(folder), "poll_seconds": 3600.0})
+        settings = settings.model_copy(update={"run_dir": Path(folder), "poll_seconds": poll_seconds})
         for name, data in (files or {}).items():
             (settings.run / name).write_bytes(data)
         stopped = threading.Event()
-        agent = Agent(settings, clock=lambda: datetime.now(UTC))
-        thread = threading.Thread(target=agent.run, args=(stopped,))
+        thread = threading.Thread(target=Agent(settings, clock=clock).run, args=(stopped,))
         thread.start()
         try:
             until(settings.socket.exists)
