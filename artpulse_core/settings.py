@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,6 +37,10 @@ def _words(value: object) -> object:
     )
 
 
+def _underscored(value: object) -> object:
+    return value.lower().replace("-", "_") if isinstance(value, str) else value
+
+
 def _blank_is_none(value: object) -> object:
     return None if value == "" else value
 
@@ -45,6 +48,7 @@ def _blank_is_none(value: object) -> object:
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_none)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
+RolloutMode = Annotated[Literal["single", "canary", "blue_green", "shadow"], BeforeValidator(_underscored)]
 Buckets = Annotated[tuple[float, ...], BeforeValidator(_words)]
 
 
@@ -81,6 +85,13 @@ class Settings(BaseModel):
     events_features: bool = _setting(
         "ARTPULSE_EVENTS_FEATURES", True, "Write the feature values into events (drift needs them)."
     )
+    events_retention_days: int = _setting(
+        "ARTPULSE_EVENTS_RETENTION_DAYS",
+        365,
+        "Events and their labels older than this are deleted by the agent.",
+        ge=1,
+        le=36500,
+    )
 
     mlflow_tracking_uri: OptionalText = _setting(
         "MLFLOW_TRACKING_URI", None, "MLflow runs. Default: mlflow.db in the home."
@@ -93,6 +104,30 @@ class Settings(BaseModel):
     )
     model_name: OptionalText = _setting(
         "MODEL_NAME", None, "Renames the registered model of the default problem."
+    )
+
+    # These four only begin the first rollout of the default problem; afterwards the change table counts.
+    rollout_mode: RolloutMode = _setting(
+        "ROLLOUT_MODE",
+        "single",
+        "First rollout of the default problem: single, canary, blue_green or shadow. Afterwards the change table counts.",
+    )
+    canary_traffic_percent: float = _setting(
+        "CANARY_TRAFFIC_PERCENT",
+        10.0,
+        "Share of the challenger in that first rollout, if canary.",
+        ge=0,
+        le=100,
+    )
+    active_color: Literal["blue", "green"] = _setting(
+        "ACTIVE_COLOR", "blue", "Colour of the champion in that first rollout, if blue_green."
+    )
+    blue_green_traffic_percent: float = _setting(
+        "BLUE_GREEN_TRAFFIC_PERCENT",
+        100.0,
+        "Share of the active colour in that first rollout, if blue_green.",
+        ge=0,
+        le=100,
     )
 
     port: int = _setting("PORT", 8000, "Port of the API.", ge=1, le=65535)
@@ -194,17 +229,6 @@ class Settings(BaseModel):
         return None if self.tracking_uri.startswith("http") else str(self.home / "mlartifacts")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """One setting as ``artpulse config show --origin`` prints it."""
-
-    env: str
-    field: str
-    value: str
-    origin: Literal["environment", "default"]
-    description: str
-
-
 def variables() -> dict[str, str]:
     """Environment variable → field name, for every setting."""
     return {
@@ -242,34 +266,3 @@ def _sentence(error: ValidationError) -> str:
             f"{names[field]}: {item['msg']}" if field in names else item["msg"].removeprefix("Value error, ")
         )
     return "; ".join(parts)
-
-
-def origins(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Origin]:
-    """Every variable with its value (secrets masked) and where it came from."""
-    source = os.environ if environ is None else environ
-    rows = []
-    for env, field in variables().items():
-        value = getattr(settings, field)
-        rows.append(
-            Origin(
-                env=env,
-                field=field,
-                value=_show(value),
-                origin="environment" if env in source else "default",
-                description=Settings.model_fields[field].description or "",
-            )
-        )
-    return rows
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return "****"
-    if isinstance(value, tuple):
-        return ",".join(_show(part) for part in value)
-    if value is None:
-        return ""
-    if isinstance(value, str) and "://" in value and "@" in value:
-        scheme, rest = value.split("://", 1)
-        return f"{scheme}://****@{rest.rsplit('@', 1)[1]}"
-    return str(value)

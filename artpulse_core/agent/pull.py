@@ -1,62 +1,49 @@
-"""Registry → release: what the champion aliases say becomes what this host serves.
+"""Registry and change table → release: what should be served becomes what this host serves.
 
-Belongs here: resolving aliases, fetching and trying bundles, publishing the release, keeping bundles that may be
-needed again. A version that cannot be served leaves the old slot as it is; a registry that is away leaves the
-whole release as it is.
+Belongs here: asking what is desired, filling both slots, publishing the release. A champion that cannot be served
+leaves the old one answering; a secondary that cannot leaves its share to the primary; a registry that is away leaves
+the whole release as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 from artpulse_core.agent import check
-from artpulse_core.control.promotion import CHAMPION
+from artpulse_core.agent.bundles import Bundles
+from artpulse_core.agent.retries import Failure, Retries
+from artpulse_core.control.desired import Desired, desired, followed
 from artpulse_core.control.registry import Registry
 from artpulse_core.data import problems
 from artpulse_core.data.problems import Problem
-from artpulse_core.errors import BundleError, RegistryError, StoreError
+from artpulse_core.errors import BundleError, RegistryError
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease, Release, Slot
-from artpulse_core.model import bundle
 from artpulse_core.settings import Settings
-from artpulse_core.store import changes
 from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
-BUNDLES = "bundles"
 KEEP_SPARE = 2
-FIRST_RETRY = timedelta(seconds=15)
-LAST_RETRY = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A champion this host could not take over."""
-
-    version: int
-    message: str
-    attempts: int
-    next_at: datetime
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """One poll: the release that counts now, and what was wrong."""
+    """One poll: the release that counts now, and what was wrong, by problem and slot."""
 
     release: Release | None
     registry_error: str | None
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    secondary_failures: Mapping[str, Failure] = field(default_factory=dict)
 
 
 class Puller:
-    """Polls for one host; used from one thread."""
+    """Polls for one host from one thread, and follows the table from another."""
 
     def __init__(
         self,
@@ -65,24 +52,28 @@ class Puller:
         db: Database,
         *,
         clock: Callable[[], datetime],
+        jitter: Callable[[], float],
         trial: Callable[[Path, str], None] = check.in_child,
     ) -> None:
+        """``jitter`` gives a factor about 1 for each pause before something that failed is tried again."""
         self._settings = settings
         self._registry = registry
         self._db = db
         self._clock = clock
-        self._trial = trial
-        self._bundles = settings.run / BUNDLES
-        self._tried: set[str] = set()
-        self._failures: dict[str, Failure] = {}
+        self._bundles = Bundles(settings.run, registry, db, trial)
+        self._primaries = Retries(clock, jitter)
+        self._secondaries = Retries(clock, jitter)
+        self._previous: dict[str, int] = {}
+        self._publishing = Lock()
         self._cleaned = False
 
     def poll(self) -> Pulled:
-        """Look once, and publish a release if anything changed. Raises ``OSError`` when the disk is full."""
+        """Look once, and publish a release if anything changed. Raises ``OSError`` when it cannot be written."""
         before = self._published()
         found: dict[str, ProblemRelease] = {}
         registry_error = None
-        for name, problem in problems.load(self._settings).items():
+        known = problems.load(self._settings)
+        for name, problem in known.items():
             old = before.problems.get(name) if before else None
             served = old
             if registry_error is None:
@@ -92,15 +83,37 @@ class Puller:
                     registry_error = str(error)
             if served is not None:
                 found[name] = served
-        after = before
-        if found and (before is None or found != before.problems):
-            sequence = before.sequence + 1 if before else 1
-            after = Release(sequence, self._clock().isoformat(), found)
+        after = self._publish(found, before)
+        if after is not None and (after is not before or not self._cleaned):
+            self._clean(after, before, known)
+        return Pulled(after, registry_error, self._primaries.all(), self._secondaries.all())
+
+    def follow(self) -> bool:
+        """Let running rollouts go on or end as the table says; True when this published a release.
+
+        The registry is not asked: it may hang while a rollout must be stopped. Raises ``StoreError`` or ``OSError``.
+        """
+        before = self._published()
+        if before is None or not any(item.secondary for item in before.problems.values()):
+            return False
+        found = {name: followed(self._db, item) for name, item in before.problems.items()}
+        return self._publish(found, before) is not before
+
+    def _publish(self, found: Mapping[str, ProblemRelease], before: Release | None) -> Release | None:
+        """Write a release if ``found`` differs from ``before``; what somebody else has published since stays."""
+        with self._publishing:
+            current = self._published()
+            olds = before.problems if before else {}
+            kept = current.problems if current else {}
+            problems = {
+                name: item if item != olds.get(name) else kept.get(name, item) for name, item in found.items()
+            }
+            if not problems or (current is not None and problems == current.problems):
+                return before if current == before else current
+            after = Release(current.sequence + 1 if current else 1, self._clock().isoformat(), problems)
             releases.write(self._settings.run, after)
-            log.info("release published", extra={"fields": _summary(after)})
-        if after is not before or not self._cleaned:
-            self._clean(after, before)
-        return Pulled(after, registry_error, dict(self._failures))
+        log.info("release published", extra={"fields": _summary(after)})
+        return after
 
     def _published(self) -> Release | None:
         try:
@@ -110,121 +123,91 @@ class Puller:
             return None
 
     def _resolve(self, problem: Problem, old: ProblemRelease | None) -> ProblemRelease | None:
-        version = self._registry.aliases(problem.model).get(CHAMPION)
-        if version is None:
+        same = old if old is not None and old.model == problem.model else None
+        wanted = desired(self._db, self._registry, problem.model, same)
+        if wanted is None:
             return old  # nothing to serve yet, or the alias was removed: what serves goes on
-        if (
-            old is not None
-            and (old.model, old.primary.version) == (problem.model, version)
-            and self._whole(old)
-        ):
-            self._failures.pop(problem.name, None)
-            return replace(old, unaudited=self._unaudited(problem.model, version, old.unaudited))
-        failed = self._failures.get(problem.name)
-        if failed is not None and failed.version == version and self._clock() < failed.next_at:
-            return old
-        try:
-            slot = self._bring(problem, version)
-        except (BundleError, RegistryError) as error:
-            self._fail(problem.name, version, str(error))
-            return old
-        self._failures.pop(problem.name, None)
-        return ProblemRelease(
-            problem.model, slot, unaudited=self._unaudited(problem.model, version, unknown=True)
+        if wanted.previous is not None:
+            self._previous[problem.name] = wanted.previous
+        primary = self._slot(problem, wanted.primary, wanted.primary_alias, same)
+        if primary is None:  # the rollout of the old release was about another champion
+            return old and ProblemRelease(old.model, old.primary, unaudited=old.unaudited)
+        served = ProblemRelease(problem.model, primary, unaudited=wanted.unaudited)
+        return self._with_secondary(problem, served, wanted, same)
+
+    def _with_secondary(
+        self, problem: Problem, served: ProblemRelease, wanted: Desired, old: ProblemRelease | None
+    ) -> ProblemRelease:
+        if wanted.secondary is None:
+            self._secondaries.forget(problem.name)
+            return served
+        secondary = self._slot(
+            problem, wanted.secondary, wanted.secondary_alias, old, beside=served.primary
+        )
+        if secondary is None:
+            return served
+        return replace(
+            served, mode=wanted.mode, percent=wanted.percent, salt=wanted.salt, secondary=secondary
         )
 
-    def _whole(self, served: ProblemRelease) -> bool:
-        slot = served.primary
-        folder = self._settings.run / slot.path
-        if slot.digest in self._tried:
-            return folder.is_dir()
+    def _slot(
+        self,
+        problem: Problem,
+        version: int,
+        alias: str,
+        old: ProblemRelease | None,
+        *,
+        beside: Slot | None = None,
+    ) -> Slot | None:
+        """The slot of ``version``, or None when it cannot be served now; ``beside`` is the primary of a secondary."""
+        retries = self._primaries if beside is None else self._secondaries
+        if retries.waits(problem.name, version):
+            return None
         try:
-            bundle.verify(folder, slot.digest)
-        except BundleError as error:
-            log.warning("served bundle is damaged on disk", extra={"fields": {"reason": str(error)}})
-            return False
-        self._tried.add(slot.digest)  # its answers were tried before it was published
-        return True
+            kept = next((slot for slot in _slots(old) if slot.version == version), None)
+            if kept is not None and self._bundles.whole(kept):
+                slot = replace(kept, alias=alias)
+            else:
+                slot = self._bundles.bring(problem, version, alias)
+            if beside is not None and not self._bundles.same_contract(slot, beside):
+                raise BundleError(
+                    f"Version {version} has another contract than version {beside.version}; the two cannot share requests."
+                )
+        except (BundleError, RegistryError, OSError) as error:
+            failure = retries.failed(problem.name, version, str(error))
+            said = "champion refused" if beside is None else "secondary refused, the primary answers its share"
+            fields = {"problem": problem.name, "version": version, "attempt": failure.attempts}
+            log.error(said, extra={"fields": {**fields, "reason": failure.message}})
+            return None
+        retries.forget(problem.name)
+        return slot
 
-    def _bring(self, problem: Problem, version: int) -> Slot:
-        digest = self._digest(problem.model, version)
-        name = digest.removeprefix("sha256:")
-        folder = self._bundles / name
-        if folder.exists():
-            with contextlib.suppress(BundleError):
-                return self._take(problem, version, digest, folder)
-            shutil.rmtree(folder)
-        self._registry.download(problem.model, version, folder)
-        try:
-            return self._take(problem, version, digest, folder)
-        except BundleError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-    def _take(self, problem: Problem, version: int, digest: str, folder: Path) -> Slot:
-        manifest = bundle.verify(folder, digest)
-        if manifest.problem != problem.name:
-            raise BundleError(f"The bundle answers the problem {manifest.problem!r}, not {problem.name!r}.")
-        if digest not in self._tried:
-            self._trial(folder, digest)
-            self._tried.add(digest)
-        return Slot(CHAMPION, version, digest, f"{BUNDLES}/{folder.name}")
-
-    def _digest(self, model: str, version: int) -> str:
-        info = self._registry.version(model, version)
-        if info is None:
-            raise RegistryError(f"{model} has no version {version}.")
-        name = info.digest.removeprefix("sha256:")
-        if not info.digest.startswith("sha256:") or len(name) != 64 or set(name) - set("0123456789abcdef"):
-            raise BundleError(f"Version {version} of {model} carries no digest; register it with ArtPulse.")
-        try:
-            row = changes.registration(self._db, model, version)
-        except StoreError:
-            row = None  # the tag alone must do while the database is away
-        if row is not None and row.rollout is not None and row.rollout["digest"] != info.digest:
-            raise BundleError(
-                f"The digest of version {version} of {model} is not the one that was registered."
-            )
-        return info.digest
-
-    def _unaudited(self, model: str, version: int, unknown: bool) -> bool:
-        try:
-            row = changes.last_champion(self._db, model)
-        except StoreError:
-            return unknown
-        return row is None or row.target != version
-
-    def _fail(self, name: str, version: int, message: str) -> None:
-        before = self._failures.get(name)
-        attempts = before.attempts + 1 if before is not None and before.version == version else 1
-        pause = min(FIRST_RETRY * 2 ** (attempts - 1), LAST_RETRY)
-        self._failures[name] = Failure(version, message, attempts, self._clock() + pause)
-        log.error(
-            "champion refused",
-            extra={"fields": {"problem": name, "version": version, "attempt": attempts, "reason": message}},
-        )
-
-    def _clean(self, after: Release | None, before: Release | None) -> None:
-        """Keep what is served, what was served before, and the newest few; remove the rest and broken downloads."""
-        if not self._bundles.is_dir() or after is None:
-            return
-        served = {Path(item.primary.path).name for item in after.problems.values()}
-        left = {Path(item.primary.path).name for item in before.problems.values()} if before else set()
-        for name in left - served:
-            with contextlib.suppress(FileNotFoundError):
-                os.utime(self._bundles / name)  # the newest of those that wait to be needed again
-        spare = [path for path in self._bundles.iterdir() if path.name not in served]
-        spare.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        whole = [path for path in spare if not path.name.startswith(".")]
-        for path in {*spare} - {*whole[: KEEP_SPARE + len(after.problems)]}:
-            shutil.rmtree(path, ignore_errors=True)
-            self._tried.discard(f"sha256:{path.name}")
+    def _clean(self, after: Release, before: Release | None, known: Mapping[str, Problem]) -> None:
+        """Keep what is served, what a rollback would bring back, and the newest few."""
+        served = {slot.digest for item in after.problems.values() for slot in _slots(item)}
+        left = {slot.digest for item in before.problems.values() for slot in _slots(item)} if before else set()
+        for name, version in self._previous.items():
+            with contextlib.suppress(BundleError, RegistryError):
+                served.add(self._bundles.digest(known[name].model, version))
+        self._bundles.clean(served, left - served, KEEP_SPARE + len(after.problems))
         self._cleaned = True
+
+
+def _slots(served: ProblemRelease | None) -> Iterator[Slot]:
+    if served is not None:
+        yield served.primary
+        if served.secondary is not None:
+            yield served.secondary
 
 
 def _summary(release: Release) -> dict[str, object]:
     return {
         "sequence": release.sequence,
         "versions": {name: item.primary.version for name, item in release.problems.items()},
+        "rollouts": {
+            name: f"{item.mode} {item.percent:g} % to version {item.secondary.version}"
+            for name, item in release.problems.items()
+            if item.secondary is not None
+        },
         "unaudited": [name for name, item in release.problems.items() if item.unaudited],
     }

@@ -43,6 +43,10 @@ class Rhythm:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._served >= ticket or self._stopped, deadline)
 
+    def ask(self) -> None:
+        """Ask for a turn and do not wait for it."""
+        self.now(0.0)
+
     def _wanted(self, ticket: int) -> bool:
         return self._stopped or self._asked != ticket
 

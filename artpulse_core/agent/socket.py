@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 LONGEST_LINE = 1 << 20
 TALKERS = 8
 READ_SECONDS = 5.0
+DEADLINE_SECONDS = 2.0
+LONGEST_DEADLINE = 60.0
+SHORTEST_WAIT = 0.05
+ANSWER_SECONDS = 0.1  # kept of a caller's deadline for the way back
 Operation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -39,6 +43,7 @@ class ControlSocket:
             )
         self._path = path
         self._operations = operations
+        self._working = threading.BoundedSemaphore(TALKERS)
         self._talkers = threading.BoundedSemaphore(TALKERS)
         self._socket = _listen(path)
         self._closed = threading.Event()
@@ -84,12 +89,48 @@ class ControlSocket:
         if operation is None:
             return _refusal("unknown_op", f"There is no operation {str(request.get('op'))[:40]!r}.")
         try:
-            return {"ok": True, **operation(request)}
-        except ArtPulseError as error:
-            code = error.issues[0].code if error.issues else error.code
-            return _refusal(code, error.message)
-        except (KeyError, TypeError, ValueError) as error:
-            return _refusal("bad_request", f"The request cannot be used: {error}")
+            deadline = min(float(request.get("deadline", DEADLINE_SECONDS)), LONGEST_DEADLINE) - ANSWER_SECONDS
+        except (TypeError, ValueError):
+            return _refusal("bad_request", "The deadline is not a number of seconds.")
+        return self._within(max(deadline, SHORTEST_WAIT), operation, request)
+
+    def _within(
+        self, seconds: float, operation: Operation, request: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The operation's answer, or that it did not come in time: who asks has stopped waiting by then.
+
+        An operation that hangs keeps its place until it ends; when all places are taken, the next is refused.
+        """
+        ends = time.monotonic() + seconds
+        if not self._working.acquire(timeout=seconds):
+            return _refusal("agent_busy", "The agent is busy with earlier requests; try again.")
+        answers: list[Mapping[str, Any]] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                answers.append(_outcome(operation, request))
+            finally:
+                self._working.release()
+                done.set()
+
+        threading.Thread(target=work, name=f"op-{request['op']}"[:15], daemon=True).start()
+        done.wait(max(ends - time.monotonic(), 0.0))
+        late = f"The agent did not finish within {seconds:.1f} s; it may still do so."
+        return answers[0] if answers else _refusal("agent_late", late)
+
+
+def _outcome(operation: Operation, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return {"ok": True, **operation(request)}
+    except ArtPulseError as error:
+        code = error.issues[0].code if error.issues else error.code
+        return _refusal(code, error.message)
+    except (KeyError, TypeError, ValueError) as error:
+        return _refusal("bad_request", f"The request cannot be used: {error}")
+    except Exception:
+        log.exception("operation failed")
+        return _refusal("agent_failed", "The agent failed at this request; its log says why.")
 
 
 def _listen(path: Path) -> sockets.socket:

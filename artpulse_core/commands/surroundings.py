@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from typing import Any
 
 import click
 
-from artpulse_core import settings as settings_module
+from artpulse_core import origins
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.data import problems
 from artpulse_core.errors import AgentUnavailable, ArtPulseError
@@ -25,32 +26,79 @@ PARTS = {
 @click.command()
 @answering
 def status(settings: Settings) -> Reply:
-    """What is served where, since when, changed by whom, for each worker of this host."""
+    """What is served where, since when, changed by whom, for each host and worker."""
     from artpulse_core.agent.status import collect
 
     document = collect(settings)
-    rows = [
-        {"problem": name, "slot": slot, **row}
-        for name, problem in document["problems"].items()
-        for slot, row in problem["slots"].items()
-    ]
-    workers = [
-        {"pid": worker["pid"], "problem": name, **row}
-        for worker in document["workers"]
-        for name, row in worker["problems"].items()
-    ]
+    hosts = [document, *document["others"]]
+    slots = [row for host in hosts for row in _slots(host)]
+    workers = [row for host in hosts for row in _workers(host)]
+    several = ("host",) if document["others"] else ()
     lines = [
-        f"host {document['host']}   agent {'up' if document['agent'] else 'down'}   registry {_answered(document['registry_age'])}",
-        table(rows, ("problem", "slot", "version", "digest", "since", "by", "reason")),
+        *(_headline(host) for host in hosts),
+        table(slots, (*several, *SLOT_COLUMNS)),
         "",
-        table(workers, ("pid", "problem", "version", "digest", "loaded_at")),
+        table(workers, (*several, *WORKER_COLUMNS)),
+        *(line for host in hosts for line in _troubles(host)),
     ]
-    damage = document["damage"]
-    return Reply(document, "\n".join([*lines, *([damage] if damage else [])]), 65 if damage else 0)
+    return Reply(document, "\n".join(lines), 65 if document["damage"] else 0)
+
+
+SLOT_COLUMNS = ("problem", "slot", "version", "digest", "mode", "percent", "since", "by", "reason")
+WORKER_COLUMNS = ("pid", "problem", "slot", "version", "digest", "loaded_at")
+
+
+def _headline(host: Mapping[str, Any]) -> str:
+    if "age" in host:
+        agent = f"reported {host['age']} ago"
+    else:
+        agent = f"agent {'up' if host['agent'] else 'down'}"
+    return f"host {host['host']}   {agent}   registry {_answered(host['registry_age'])}"
 
 
 def _answered(age: str | None) -> str:
     return "has not answered yet" if age is None else f"answered {age} ago"
+
+
+def _slots(host: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, problem in host["problems"].items():
+        for slot, row in problem["slots"].items():
+            share = problem["percent"] if slot == "secondary" else 100 - problem["percent"]
+            yield {
+                "host": host["host"],
+                "problem": name,
+                "slot": slot,
+                **row,
+                "mode": problem["mode"],
+                "percent": share,
+            }
+
+
+def _workers(host: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for worker in host["workers"]:
+        for name, row in worker["problems"].items():
+            common = {"host": host["host"], "pid": worker["pid"], "problem": name}
+            yield {**common, "slot": "primary", **row}
+            if row.get("secondary"):
+                yield {**common, "slot": "secondary", "loaded_at": row.get("loaded_at"), **row["secondary"]}
+
+
+def _troubles(host: Mapping[str, Any]) -> Iterator[str]:
+    where = f"{host['host']}: "
+    if host["damage"]:
+        yield where + host["damage"]
+    for part in ("registry", "database"):
+        state = host[part] or {}
+        if state.get("ok") is False:
+            yield f"{where}the {part} is away: {state['message']}"
+    if (host["registry"] or {}).get("asked_at"):
+        yield f"{where}the registry was asked at {host['registry']['asked_at'][:19]} and has not answered yet"
+    for slot, kind in (("primary", "failures"), ("secondary", "secondary_failures")):
+        for name, failure in host[kind].items():
+            yield f"{where}{slot} of {name}, version {failure['version']}, is refused: {failure['message']}"
+    for worker in host["workers"]:
+        for name, said in worker["failures"].items():
+            yield f"{where}worker {worker['pid']}, {name}: {said}"
 
 
 @click.group()
@@ -63,7 +111,7 @@ def config() -> None:
 @answering
 def show(settings: Settings, *, origin: bool) -> Reply:
     """Every environment variable with its value; secrets are masked."""
-    rows = [vars(row) for row in settings_module.origins(settings)]
+    rows = [vars(row) for row in origins.origins(settings)]
     columns = ("env", "value", "origin", "description") if origin else ("env", "value")
     return Reply({"settings": rows}, table(rows, columns))
 

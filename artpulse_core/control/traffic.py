@@ -35,6 +35,7 @@ def start(
     mode: Literal["canary", "blue_green", "shadow"],
     percent: float | None = None,
     plan: Plan = DEFAULT_PLAN,
+    active: Literal["blue", "green"] = "blue",
     expected: int | None,
     actor: str,
     reason: str,
@@ -45,8 +46,8 @@ def start(
 ) -> Change:
     """Put ``version`` beside the champion ``expected`` as the secondary; ``percent`` defaults to the plan's first step.
 
-    A verdict of ``promote``, or an override with a reason, also approves the promotion at the end; ``inconclusive``
-    may start only. Raises ``ChangeRefused``, ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
+    ``active`` is the colour the champion gets where there are no colours yet. A verdict of ``promote``, or an override
+    with a reason, also approves the promotion at the end; ``inconclusive`` may start only. Raises ``ChangeRefused``, ``ChangeConflict``, ``RegistryError`` or ``StoreError``.
     """
     document = Rollout(plan=plan).to_dict()["plan"]
     asked = {"do": "start", "version": version, "mode": mode, "percent": percent, "plan": document}
@@ -91,7 +92,7 @@ def start(
             outcome="",
         )
         if mode == "blue_green":
-            begun = _coloured(begun)
+            begun = _coloured(replace(begun, active=begun.active or active))
         return Decision(seen.champion, version, begun.to_dict())
 
     return carry_out(db, registry, request, now, decide)
@@ -220,6 +221,6 @@ def _share(mode: str, percent: float) -> float:
 
 
 def _coloured(state: Rollout) -> Rollout:
-    active = state.active or COLOURS[0]
-    blue, green = (state.primary, state.secondary) if active == "blue" else (state.secondary, state.primary)
-    return replace(state, active=active, blue=blue, green=green)
+    pair = (state.primary, state.secondary)
+    blue, green = pair if state.active == COLOURS[0] else pair[::-1]
+    return replace(state, blue=blue, green=green)

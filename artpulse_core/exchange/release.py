@@ -5,7 +5,9 @@ Belongs here: the shape of ``release.json`` and of a worker's status file, readi
 
 from __future__ import annotations
 
-import contextlib
+import errno
+import fcntl
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from artpulse_core.exchange.files import write_whole
 FORMAT = 1
 FILE = "release.json"
 WORKERS = "workers"
+# Report → descriptor of the lock on it, of this process; a new report replaces file and lock.
+_held: dict[Path, int] = {}
 Mode = Literal["single", "canary", "blue_green", "shadow"]
 
 
@@ -95,15 +99,46 @@ def read(run: Path) -> Release | None:
 
 
 def write_worker(run: Path, status: WorkerStatus) -> None:
-    """Report what one worker serves, to ``workers/<pid>.json``."""
-    write_whole(run / WORKERS / f"{status.pid}.json", orjson.dumps(asdict(status)))
+    """Report what this process serves, to ``workers/<pid>.json``.
+
+    The process holds a ``flock`` on the report for as long as it lives: so a reader tells a dead worker also from
+    another process namespace, where its pid means nothing.
+    """
+    path = run / WORKERS / f"{status.pid}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}")
+    # Locked before it gets the name the reader looks for: a report without a lock has no writer.
+    descriptor = os.open(hidden, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        data = orjson.dumps(asdict(status))
+        if os.write(descriptor, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(hidden))
+        hidden.replace(path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    before, _held[path] = _held.get(path), descriptor
+    if before is not None:
+        os.close(before)
 
 
 def read_workers(run: Path) -> list[WorkerStatus]:
     """The reports of the workers that are alive, by pid; reports of dead ones are left out."""
-    rows = []
-    for path in sorted((run / WORKERS).glob("[0-9]*.json")):
-        if Path(f"/proc/{path.stem}").exists():
-            with contextlib.suppress(FileNotFoundError):  # removed at this moment, with its worker
-                rows.append(WorkerStatus(**orjson.loads(path.read_bytes())))
-    return rows
+    rows = (_alive(path) for path in sorted((run / WORKERS).glob("[0-9]*.json")))
+    return [WorkerStatus(**orjson.loads(data)) for data in rows if data]
+
+
+def _alive(path: Path) -> bytes | None:
+    """What a living process reports; None when it is gone."""
+    while True:
+        try:
+            with path.open("rb") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return handle.read()
+                if os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
+                    return None
+        except FileNotFoundError:
+            return None  # removed at this moment, with its worker

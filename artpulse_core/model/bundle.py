@@ -18,8 +18,9 @@ import numpy as np
 import orjson
 
 from artpulse_core.data.contract import Contract
-from artpulse_core.errors import BundleError
+from artpulse_core.errors import ArtPulseError, BundleError
 from artpulse_core.exchange.files import sync_folder, write_whole
+from artpulse_core.model import arrays
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -33,6 +34,7 @@ REQUIRED = (
     "MODEL_CARD.md",
 )
 MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,7 @@ def write(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes])
 
 def digest_of(folder: Path) -> str:
     """The digest a folder claims; says nothing about the other files (see ``verify``)."""
-    try:
-        return "sha256:" + hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
-    except OSError as error:
-        raise BundleError(f"{folder.name} has no readable {MANIFEST}: {error.strerror}.") from None
+    return "sha256:" + hashlib.sha256(_manifest_bytes(folder)).hexdigest()
 
 
 def verify(folder: Path, digest: str | None = None) -> Manifest:
@@ -169,9 +168,9 @@ def verify(folder: Path, digest: str | None = None) -> Manifest:
 def load(folder: Path, digest: str | None = None) -> Bundle:
     """Verify and read a bundle; raises ``BundleError``."""
     manifest = verify(folder, digest)
+    state = arrays.read(folder / "state.npz")
+    arrays.check(folder / "profile.npz")
     try:
-        with np.load(folder / "state.npz", allow_pickle=False) as archive:
-            state = {name: archive[name] for name in archive.files}
         return Bundle(
             folder=folder,
             digest=digest_of(folder),
@@ -181,14 +180,28 @@ def load(folder: Path, digest: str | None = None) -> Bundle:
             evaluation=orjson.loads((folder / "evaluation.json").read_bytes()),
             golden=orjson.loads((folder / "golden.json").read_bytes()),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"The bundle cannot be read: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArtPulseError) as error:
+        raise BundleError(f"The bundle cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _manifest_bytes(folder: Path) -> bytes:
+    path = folder / MANIFEST
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # a pipe would be read for ever
+        raise BundleError(f"{MANIFEST} is not a plain file.")
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"{folder.name} has no readable {MANIFEST}: {error.strerror}.") from None
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise BundleError(f"{MANIFEST} is larger than {MAX_MANIFEST_BYTES >> 20} MiB.")
+    return data
 
 
 def _manifest(folder: Path) -> Manifest:
     try:
-        document = orjson.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError) as error:
+        document = orjson.loads(_manifest_bytes(folder))
+    except ValueError as error:
         raise BundleError(f"{MANIFEST} cannot be read: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else None
@@ -197,6 +210,9 @@ def _manifest(folder: Path) -> Manifest:
         manifest = Manifest(**{**document, "feature_names": tuple(document["feature_names"])})
     except (KeyError, TypeError) as error:
         raise BundleError(f"{MANIFEST} is not a bundle manifest: {error}") from None
+    for name in ("files", "provenance"):
+        if not isinstance(getattr(manifest, name), dict):
+            raise BundleError(f"{MANIFEST} is not a bundle manifest: {name} is no object.")
     for name in manifest.files:
         if Path(name).name != name or name.startswith("."):
             raise BundleError(f"{MANIFEST} names a file outside its folder: {name!r}.")

@@ -8,12 +8,12 @@ and libjpeg builds would refuse good models).
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from artpulse_core.errors import BundleError
+from artpulse_core.errors import BundleError, ImageRefused
 from artpulse_core.model.predictor import Predictor
 
 PROBABILITY_TOLERANCE = 1e-5
@@ -47,7 +47,13 @@ def check(predictor: Predictor) -> int:
 
     Raises ``BundleError`` naming the first that differs, or when there is none.
     """
-    golden = predictor.bundle.golden
+    try:
+        return _check(predictor, predictor.bundle.golden)
+    except (KeyError, TypeError, ValueError, AttributeError, ImageRefused) as error:
+        raise BundleError(f"golden.json cannot be used: {type(error).__name__}: {error}") from None
+
+
+def _check(predictor: Predictor, golden: Mapping[str, Any]) -> int:
     cases = [*golden["rows"], *golden["images"]]
     if not cases:
         raise BundleError("golden.json holds no answer to check.")

@@ -16,6 +16,9 @@ from artpulse_core import features
 from artpulse_core.errors import BundleError
 from artpulse_core.model.bundle import Bundle
 
+# The entry "location" of a tensor's external data, as protobuf writes it (onnx.proto: StringStringEntryProto).
+EXTERNAL_DATA = b"\n\x08location\x12"
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -55,9 +58,15 @@ class Predictor:
         width = len(self.bundle.manifest.feature_names)
         if matrix.ndim != 2 or matrix.shape[1] != width:
             raise ValueError(f"expected n × {width} features, got {matrix.shape}")
-        raw = self._session.run([self._output], {self._input: matrix.astype(np.float32)})[0]
-        probabilities = soften(np.asarray(raw, dtype=np.float64), self._temperature)
-        if probabilities.shape != (len(matrix), len(self.labels)) or not np.isfinite(probabilities).all():
+        try:
+            raw = self._session.run([self._output], {self._input: matrix.astype(np.float32)})[0]
+            answer = np.asarray(raw, dtype=np.float64)
+        except Exception as error:  # ONNX Runtime raises its own family without a common public base
+            raise BundleError(f"The model fails to answer: {str(error)[:200]}") from error
+        if answer.shape != (len(matrix), len(self.labels)):
+            raise BundleError(f"The model answers with shape {answer.shape}, not a number for each label.")
+        probabilities = soften(answer, self._temperature)
+        if not np.isfinite(probabilities).all():
             raise BundleError("The model gave an answer that is not a probability for each label.")
         return Prediction(probabilities, probabilities.argmax(axis=1))
 
@@ -75,7 +84,10 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def _temperature(bundle: Bundle) -> float:
-    value = float(bundle.state["temperature"])
+    try:
+        value = float(bundle.state["temperature"])
+    except (KeyError, TypeError, ValueError):
+        raise BundleError("state.npz has no calibration temperature.") from None
     if not 0.01 <= value <= 100:
         raise BundleError(f"The calibration temperature {value!r} is not between 0.01 and 100.")
     return value
@@ -84,6 +96,8 @@ def _temperature(bundle: Bundle) -> float:
 def _session(graph: bytes) -> Any:
     import onnxruntime
 
+    if EXTERNAL_DATA in graph:  # it would be looked for anywhere on this machine
+        raise BundleError("model.onnx keeps weights in another file, outside the bundle's digest.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

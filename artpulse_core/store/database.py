@@ -10,7 +10,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from artpulse_core.store.tables import HEAD
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_SECONDS = 5.0
 CONNECT_SECONDS = 5
+LISTEN_SECONDS = 0.5  # how long a listener takes to see that it should stop
+# A server that went without a word is noticed in half a minute instead of two hours.
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20000}
 # Ids of this project's advisory locks begin with one number, so that they meet nobody else's in a shared server.
 LOCK_SPACE = 0x41525450
 
@@ -98,6 +102,28 @@ class Database:
         with self.read() as connection:
             connection.execute(text("SELECT 1")).scalar_one()
 
+    def listen(self, channel: str, heard: Callable[[str], None], stopped: threading.Event) -> None:
+        """Call ``heard`` with the payload of each PostgreSQL notification until ``stopped``; on SQLite nothing comes.
+
+        ``heard("")`` is called once at the beginning: what was said before nobody listened must be looked up. Raises
+        ``StoreError`` when the connection is lost.
+        """
+        if self.dialect != "postgresql":
+            return
+        with _translated(), self.engine.connect() as opened:
+            connection = opened.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                connection.execute(text(f'LISTEN "{channel}"'))
+                heard("")
+                driver: Any = connection.connection.driver_connection
+                while not stopped.is_set():
+                    for note in driver.notifies(timeout=LISTEN_SECONDS, stop_after=1):
+                        heard(note.payload)
+            except self.engine.dialect.loaded_dbapi.Error as error:  # we speak to the driver, so nobody wrapped it
+                raise StoreError(f"The database does not answer: {_first_line(error)}") from error
+            finally:
+                connection.invalidate()  # nobody else gets a connection that listens
+
     def dispose(self) -> None:
         """Close pooled connections."""
         self.engine.dispose()
@@ -155,7 +181,7 @@ def _engine(url: Any, busy_seconds: float) -> Engine:
             pool_pre_ping=True,
             json_serializer=_dumps,
             json_deserializer=orjson.loads,
-            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "artpulse"},
+            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "artpulse", **KEEPALIVE},
         )
     engine = create_engine(
         url,
@@ -180,6 +206,12 @@ def _engine(url: Any, busy_seconds: float) -> Engine:
         # through an open connection is lost.
         if record.info["file"] != _identity(url.database):
             raise exc.DisconnectionError("the database file was replaced")
+
+    @event.listens_for(engine, "handle_error")
+    def _open_anew(context: Any) -> None:
+        # What was opened on a disk that could not be written stays read-only when the disk can be written again.
+        if "readonly" in str(context.original_exception):
+            context.is_disconnect = True
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -219,10 +219,16 @@ def labelled(
         return [dict(row) for row in connection.execute(query).mappings()][::-1]
 
 
-def purge(db: Database, older_than: datetime) -> int:
-    """Delete events before ``older_than`` with their labels; returns how many events went."""
+def purge(db: Database, older_than: datetime, *, limit: int | None = None) -> int:
+    """Delete events before ``older_than`` with their labels; returns how many events went.
+
+    With ``limit`` at most so many, the oldest first, so that nobody waits long for the write lock.
+    """
+    old = events.c.at < stamp(older_than)
+    if limit is not None:
+        old = events.c.id.in_(select(events.c.id).where(old).order_by(events.c.at).limit(limit))
     with db.write() as connection:
-        return int(connection.execute(delete(events).where(events.c.at < stamp(older_than))).rowcount)
+        return int(connection.execute(delete(events).where(old)).rowcount)
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

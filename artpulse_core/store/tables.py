@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 metadata = MetaData()
 
 events = Table(
@@ -104,4 +104,12 @@ reports = Table(
     Column("at", String(32), nullable=False),
     Column("document", JSON, nullable=False),
     Index("ix_reports_kind_problem", "kind", "problem", "id"),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", String(128), primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("document", JSON, nullable=False),
 )

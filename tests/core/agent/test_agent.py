@@ -16,7 +16,7 @@ import pytest
 
 from artpulse_core import settings as settings_module
 from artpulse_core.agent.alone import only_one
-from artpulse_core.agent.main import Agent
+from artpulse_core.agent.host import Agent
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.status import collect
 from artpulse_core.errors import AgentUnavailable, FeedbackRefused, SettingsError

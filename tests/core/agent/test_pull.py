@@ -29,7 +29,12 @@ class Host:
         self.refuse = ""
         self.run = house.settings.run
         self.puller = Puller(
-            house.settings, registry or house.registry, house.db, clock=lambda: self.now, trial=self._trial
+            house.settings,
+            registry or house.registry,
+            house.db,
+            clock=lambda: self.now,
+            jitter=lambda: 1.0,
+            trial=self._trial,
         )
 
     def _trial(self, _folder: Path, digest: str) -> None:

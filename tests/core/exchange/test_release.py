@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from artpulse_core.exchange import release as releases
@@ -42,8 +45,29 @@ def test_a_foreign_document_is_refused(tmp_path: Path, text: str) -> None:
 def test_reports_of_dead_workers_are_left_out(tmp_path: Path) -> None:
     here = WorkerStatus(os.getpid(), 3, "t", {"art": {"version": 2}}, {})
     releases.write_worker(tmp_path, here)
-    releases.write_worker(tmp_path, WorkerStatus(2**22 + 7, 3, "t", {}, {}))
+    # The death of a process leaves its report without the lock on it, whatever lives under that pid now.
+    write_whole(tmp_path / "workers" / "1.json", orjson.dumps(asdict(replace(here, pid=1))))
     assert releases.read_workers(tmp_path) == [here]
+
+
+def test_a_report_is_read_whole_while_it_is_replaced(tmp_path: Path) -> None:
+    done = threading.Event()
+    status = WorkerStatus(os.getpid(), 0, "t", {"art": {"version": 2}}, {})
+    releases.write_worker(tmp_path, status)
+
+    def replace_it() -> None:
+        for sequence in range(300):
+            releases.write_worker(tmp_path, replace(status, sequence=sequence))
+        done.set()
+
+    thread = threading.Thread(target=replace_it)
+    thread.start()
+    seen = []
+    while not done.is_set():
+        seen.append([worker.sequence for worker in releases.read_workers(tmp_path)])
+    thread.join()
+    assert {len(found) for found in seen} == {1}
+    assert releases.read_workers(tmp_path)[0].sequence == 299
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(

@@ -1,0 +1,1 @@
+"""Faults against real processes: what breaks, what is expected, what was seen (``make faults``)."""
