@@ -61,6 +61,7 @@ def tick(
         state.stages,
         budget_ms=state.plan.budget_ms,
         now=now,
+        problem=problem,
     )
     step = advance(state, Evidence(windows), now)
     said = f"{problem}: {step.verdict['summary']}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, and_, case, delete, exc, func, literal, or_, select
+from sqlalchemy import String, and_, case, delete, exc, func, literal, or_, select, true
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -101,6 +101,7 @@ def slot_counts(
     *,
     budget_ms: float,
     now: datetime,
+    problem: str | None = None,
 ) -> tuple[Window, ...]:
     """What the slots of a rollout of ``model`` did in each of ``stages``: one query, one window a stage, in order.
 
@@ -112,14 +113,15 @@ def slot_counts(
 
     A stage begins at its own time and ends where the next begins; the last ends at ``now``. There is no margin for
     hosts that still route by the percent before: a line names the slot and version that answered, so the counts are
-    true whatever the percent was. Raises ``StoreError``.
+    true whatever the percent was. ``problem``, if it is known, spares reading the lines of other problems. Raises
+    ``StoreError``.
     """
     if not stages:
         return ()
     counts: dict[tuple[int, str], dict[str, Any]] = {}
     with db.read() as connection:
         for stage, slot, label, n, errors, slow in connection.execute(
-            _slot_query(model, versions, [stage.began for stage in stages], budget_ms, now)
+            _slot_query(model, versions, [stage.began for stage in stages], budget_ms, now, problem)
         ):
             found = counts.setdefault((stage, slot), {"n": 0, "errors": 0, "slow": 0, "labels": {}})
             for name, value in (("n", n), ("errors", errors), ("slow", slow)):
@@ -131,7 +133,12 @@ def slot_counts(
 
 
 def _slot_query(
-    model: str, versions: tuple[int, int], begins: Sequence[str], budget_ms: float, now: datetime
+    model: str,
+    versions: tuple[int, int],
+    begins: Sequence[str],
+    budget_ms: float,
+    now: datetime,
+    problem: str | None,
 ) -> Any:
     at = events.c.at
     # The newest stage first: the first that began before the line is its own, also when a clock was set back.
@@ -157,6 +164,7 @@ def _slot_query(
             at >= min(begins),
             at < stamp(now + CLOCK_AHEAD),
             or_(*of_slots),
+            true() if problem is None else events.c.problem == problem,
         )
         .group_by("stage", events.c.slot, "given")
     )

@@ -25,7 +25,7 @@ class Rolling:
     now: datetime = NOW + timedelta(hours=1)
     asked: int = 0
 
-    def start(self, *, mode: str = "canary", verdict: Any = YES, plan: Plan = PLAN, **over: Any) -> Change:
+    def start(self, *, mode: Any = "canary", verdict: Any = YES, plan: Plan = PLAN, **over: Any) -> Change:
         """Begin the rollout of version 3."""
         fields: dict[str, Any] = {"expected": 2, "actor": "ann", "reason": "try it", "now": self.now, **over}
         return traffic.start(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from artpulse_core.control import delivery, promotion, traffic
+from artpulse_core.control.advance import advance
 from artpulse_core.control.registry import Registry
 from artpulse_core.store import changes
 from artpulse_core.store.database import Database
@@ -85,8 +86,8 @@ def test_a_freeze_that_comes_while_a_tick_looks_is_obeyed_and_does_not_stick(
     house = rolling.house
     rolling.start()
     rolling.asks()
-    words = {"actor": "bob", "reason": "the fair is on", "now": rolling.now}
-    real = delivery.advance
+    words: dict[str, Any] = {"actor": "bob", "reason": "the fair is on", "now": rolling.now}
+    real = advance
 
     def meanwhile(*args: Any) -> Any:
         monkeypatch.setattr(delivery, "advance", real)
@@ -110,7 +111,7 @@ def test_a_person_who_acts_while_a_tick_looks_is_not_overruled(
     rolling.start(plan=impatient(steps=(100.0,)), percent=100)
     rolling.asks()
     words: dict[str, Any] = {"actor": "bob", "reason": "I do not like it", "now": rolling.now}
-    real = delivery.advance
+    real = advance
 
     def meanwhile(*args: Any) -> Any:
         if act == "pause":

@@ -72,6 +72,18 @@ def test_lines_that_tell_nothing_of_these_slots_are_left_out(db: Database, other
     assert count(db, stage(5, 0)) == (Window(5),)
 
 
+def test_a_problem_that_is_named_changes_no_count_of_its_own(db: Database) -> None:
+    events.insert(db, [line(1), line(2, **SECONDARY)])
+    (one,), (two,) = (
+        events.slot_counts(
+            db, MODEL, (3, 4), [stage(5, 0)], budget_ms=250, now=NOON + timedelta(hours=1), problem=problem
+        )
+        for problem in ("art_core5", "art")
+    )
+    assert (one,) == count(db, stage(5, 0))
+    assert two == Window(5)
+
+
 def test_a_batch_counts_once_whatever_its_size(db: Database) -> None:
     bad = {**SECONDARY, **FAILED, "request_id": "batch"}
     events.insert(db, [line(1, **bad, id=f"batch:{row}:secondary", row=row) for row in range(50)])
