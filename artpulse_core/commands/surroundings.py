@@ -49,11 +49,8 @@ WORKER_COLUMNS = ("pid", "problem", "slot", "version", "digest", "loaded_at")
 
 
 def _headline(host: Mapping[str, Any]) -> str:
-    if "age" in host:
-        agent = f"reported {host['age']} ago"
-    else:
-        agent = f"agent {'up' if host['agent'] else 'down'}"
-    return f"host {host['host']}   {agent}   registry {_answered(host['registry_age'])}"
+    told = f"reported {host['age']} ago" if "age" in host else ("agent up" if host["agent"] else "agent down")
+    return f"host {host['host']}   {told}   registry {_answered(host['registry_age'])}"
 
 
 def _answered(age: str | None) -> str:

@@ -30,7 +30,7 @@ def read(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
         raise
     except zipfile.BadZipFile:
         raise BundleError(f"{path.name} is not an npz file.") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zlib.error) as error:
         raise BundleError(f"{path.name} cannot be read: {error}") from None
 
 
@@ -39,7 +39,7 @@ def check(path: Path, *, max_bytes: int = MAX_BYTES) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _measure(path.name, archive, max_bytes)
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError, zlib.error) as error:
         raise BundleError(f"{path.name} is not an npz file: {error}") from None
 
 

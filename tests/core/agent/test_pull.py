@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from artpulse_core.agent import check
-from artpulse_core.agent.pull import Puller
 from artpulse_core.control.registry import Registry
-from artpulse_core.errors import BundleError, RegistryError, StoreError
-from artpulse_core.exchange import release as releases
-from artpulse_core.exchange.release import ProblemRelease
+from artpulse_core.errors import BundleError, StoreError
 from artpulse_core.model import bundle
 from tests.bundles import make_bundle
-from tests.core.control.conftest import MODEL, NOW, House
-
-
-class Host:
-    """One host's puller with a clock that a test moves and a trial that counts."""
-
-    def __init__(self, house: House, registry: Registry | None = None) -> None:
-        self.now: datetime = NOW
-        self.tried: list[str] = []
-        self.refuse = ""
-        self.run = house.settings.run
-        self.puller = Puller(
-            house.settings,
-            registry or house.registry,
-            house.db,
-            clock=lambda: self.now,
-            jitter=lambda: 1.0,
-            trial=self._trial,
-        )
-
-    def _trial(self, _folder: Path, digest: str) -> None:
-        self.tried.append(digest)
-        if self.refuse:
-            raise BundleError(self.refuse)
-
-    @property
-    def served(self) -> ProblemRelease:
-        release = releases.read(self.run)
-        assert release is not None
-        return release.problems["art_core5"]
-
-    @property
-    def sequence(self) -> int | None:
-        release = releases.read(self.run)
-        return release.sequence if release else None
-
-
-def away(*_: Any, **__: Any) -> Any:
-    raise RegistryError("The model registry failed: away")
+from tests.core.agent.hosts import Host, away
+from tests.core.control.conftest import MODEL, House
 
 
 @pytest.mark.smoke
@@ -204,7 +164,7 @@ def test_without_a_database_a_new_version_counts_as_unaudited_until_it_is_back(
 
     host = Host(three)
     with monkeypatch.context() as patch:
-        patch.setattr(changes, "last_champion", gone)
+        patch.setattr(changes, "history", gone)
         patch.setattr(changes, "registration", gone)
         host.puller.poll()
         assert host.served.unaudited
