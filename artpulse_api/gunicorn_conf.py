@@ -12,6 +12,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,17 @@ def post_fork(server: Any, worker: Any) -> None:
             with path.open("wb") as handle:
                 os.posix_fallocate(handle.fileno(), 0, size)
         except OSError as error:
-            path.unlink(missing_ok=True)
-            server.log.error(
-                "no room for %s: %s; the worker may die when the disk stays full", path.name, error
-            )
+            aside = _aside(worker.pid)
+            with contextlib.suppress(OSError):
+                aside.mkdir(mode=0o700)
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(aside)
+            server.log.error("no room for %s: %s; /metrics will lack what this worker counts", path.name, error)
+            return
+
+
+def _aside(pid: int) -> Path:
+    """Where a worker counts when the run folder is full or read-only: a worker that cannot start answers nobody."""
+    return Path(worker_tmp_dir or tempfile.gettempdir()) / f"artpulse-metrics-{_loaded.port}-{pid}"
 
 
 def post_worker_init(worker: Any) -> None:
@@ -105,6 +113,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Forget a dead worker's gauges and report; of its counters keep what it used, for the totals."""
     _forget(worker.pid)
+    shutil.rmtree(_aside(worker.pid), ignore_errors=True)
     for kind in ("counter", "histogram"):
         path = _loaded.run / "metrics" / f"{kind}_{worker.pid}.db"
         with contextlib.suppress(OSError), path.open("rb+") as handle:

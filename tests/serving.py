@@ -30,18 +30,7 @@ from artpulse_core.settings import Settings
 from tests.servers import ROOT, free_port
 from tests.waiting import until
 
-PROGRAM = (
-    "import sys\n"
-    "from artpulse_core import settings\n"
-    "from artpulse_core.agent import logs, supervisor\n"
-    "from artpulse_core.errors import ArtPulseError\n"
-    "logs.setup()\n"
-    "try:\n"
-    "    sys.exit(supervisor.serve(settings.load()))\n"
-    "except ArtPulseError as error:\n"
-    "    sys.stderr.write(f'{error}\\n')\n"
-    "    sys.exit(error.exit_code)\n"
-)
+PROGRAM = "from artpulse_core.cli import main; main(['serve'], prog_name='artpulse')"
 ROW = {"hue_mean": 0.1, "sat_mean": 0.2, "val_mean": 0.3, "contrast": 0.4, "edges": 0.5}
 
 

@@ -181,7 +181,12 @@ class Registry:
                 import mlflow
 
                 uri = f"models:/{model}/{version}/artifacts/{packaging.ARTIFACT}"
-                local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary))
+                try:
+                    local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary))
+                except mlflow.exceptions.MlflowException as error:
+                    if "No such artifact" not in str(error):
+                        raise
+                    raise RegistryError(f"Version {version} of {model} has no bundle.") from error
             if not local.is_dir():
                 raise RegistryError(f"Version {version} of {model} has no bundle.")
             if not local.resolve().is_relative_to(Path(temporary).resolve()):
