@@ -37,6 +37,7 @@ def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> di
         "decision": challenger["verdict"]["decision"],
         "summary": challenger["verdict"]["summary"],
         "champion": champion["version"],
+        "rejected": champion["rejected"],
         "sentence": champion["sentence"],
     }
 
@@ -73,10 +74,21 @@ def _outcome(rows: Iterable[dict[str, Any]]) -> str:
     for row in rows:
         lines.append(f"{row['problem']}: {row['sentence']}")
         if row["version"] != row["champion"]:
-            lines.append(
-                f"  reasons: artpulse models show {row['problem']}   next: artpulse promote {row['problem']}"
-            )
+            lines.append(f"  reasons: artpulse models show {row['problem']}   next: {_next(row)}")
     return "\n".join(lines)
+
+
+def _next(row: dict[str, Any]) -> str:
+    """What a person can do about a challenger that waits, by the verdict on it."""
+    problem = row["problem"]
+    if row["rejected"] or row["decision"] == "reject":
+        return "add pictures, then artpulse retrain"
+    tried = f"artpulse rollout start {problem}"
+    return (
+        f"artpulse promote {problem}, or {tried}"
+        if row["decision"] == "promote"
+        else f"add pictures, or {tried}"
+    )
 
 
 @click.group()
