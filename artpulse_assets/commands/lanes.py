@@ -80,15 +80,11 @@ def _outcome(rows: Iterable[dict[str, Any]]) -> str:
 
 def _next(row: dict[str, Any]) -> str:
     """What a person can do about a challenger that waits, by the verdict on it."""
-    problem = row["problem"]
     if row["rejected"] or row["decision"] == "reject":
         return "add pictures, then artpulse retrain"
-    tried = f"artpulse rollout start {problem}"
-    return (
-        f"artpulse promote {problem}, or {tried}"
-        if row["decision"] == "promote"
-        else f"add pictures, or {tried}"
-    )
+    meant = f"{row['problem']} --version {row['version']}"
+    other = f"artpulse promote {meant}" if row["decision"] == "promote" else "add pictures"
+    return f"{other}, or artpulse rollout start {meant}"
 
 
 @click.group()
