@@ -37,6 +37,7 @@ def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> di
         "decision": challenger["verdict"]["decision"],
         "summary": challenger["verdict"]["summary"],
         "champion": champion["version"],
+        "rejected": champion["rejected"],
         "sentence": champion["sentence"],
     }
 
@@ -73,10 +74,17 @@ def _outcome(rows: Iterable[dict[str, Any]]) -> str:
     for row in rows:
         lines.append(f"{row['problem']}: {row['sentence']}")
         if row["version"] != row["champion"]:
-            lines.append(
-                f"  reasons: artpulse models show {row['problem']}   next: artpulse promote {row['problem']}"
-            )
+            lines.append(f"  reasons: artpulse models show {row['problem']}   next: {_next(row)}")
     return "\n".join(lines)
+
+
+def _next(row: dict[str, Any]) -> str:
+    """What a person can do about a challenger that waits, by the verdict on it."""
+    if row["rejected"] or row["decision"] == "reject":
+        return "add pictures, then artpulse retrain"
+    meant = f"{row['problem']} --version {row['version']}"
+    other = f"artpulse promote {meant}" if row["decision"] == "promote" else "add pictures"
+    return f"{other}, or artpulse rollout start {meant}"
 
 
 @click.group()

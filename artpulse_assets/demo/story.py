@@ -15,7 +15,9 @@ from typing import Any
 from artpulse_assets.commands.lanes import run_monitoring, run_training
 from artpulse_assets.demo.server import Server, ServerFailed
 from artpulse_core.commands.finding import opened
-from artpulse_core.control import notes, promotion
+from artpulse_core.commands.telling import Wanted
+from artpulse_core.commands.telling import tell as tell_host
+from artpulse_core.control import notes, promotion, traffic
 from artpulse_core.control.verdicts import verdict_of
 from artpulse_core.data import problems
 from artpulse_core.data.generator import generate, picture
@@ -28,6 +30,8 @@ SEED = 5
 FIRST = 40  # pictures a label for the first training
 MORE = 30  # pictures a label that arrive before the retraining
 WINDOW = 60  # pictures asked for each drift report
+SHARE = 25.0  # percent of the requests for the canary
+TRIED = 100  # requests asked while it runs
 UNSEEN = 10_000  # the number from which pictures are never trained on
 ROW = {"hue_mean": 0.07, "sat_mean": 0.62, "val_mean": 0.71, "contrast": 0.55, "edges": 0.12}
 ACTOR = "demo"
@@ -138,6 +142,31 @@ class Story:
         self._served(server, problem.name, problem.model, outcome["version"])
         return True
 
+    def canary(self, server: Server, outcome: dict[str, Any]) -> None:
+        """Give the challenger a share of the requests beside the champion, and count who answers."""
+        version, champion = outcome["version"], outcome["champion"]
+        problem = problems.get(self.settings, "art_core5")
+        database, registry = opened(self.settings)
+        traffic.start(
+            database,
+            registry,
+            problem.model,
+            version,
+            mode="canary",
+            percent=SHARE,
+            expected=champion,
+            actor=ACTOR,
+            reason="to show a canary in the demonstration",
+            verdict=verdict_of(database, problem.name, version, champion),
+            override=True,
+            now=datetime.now(UTC),
+        )
+        told = tell_host(self.settings, problem.name, Wanted(champion, "canary", SHARE, version))
+        self.say(f"  version {version} is given {SHARE:g} % of the requests: {told.sentence}")
+        answers = [server.ask("/predict", {**ROW, "hue_mean": number / TRIED}) for number in range(TRIED)]
+        seen = sum(answer["version"] == version for answer in answers)
+        self.say(f"  {TRIED} requests asked → {seen} answered by version {version}, the others by {champion}")
+
     def rollback(self, server: Server) -> None:
         """Go back to the champion before."""
         problem = problems.get(self.settings, "art_core5")
@@ -178,6 +207,9 @@ def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     story.chapter("Retraining with more pictures: a challenger and the gate")
     story.paint(MORE, FIRST)
     outcome = story.train("art_core5")
+    if outcome["version"] != outcome["champion"]:
+        story.chapter("A canary: a share of the requests first")
+        story.canary(server, outcome)
     story.chapter("Promotion")
     if story.promote(server, outcome):
         story.predict_row(server)

@@ -25,14 +25,14 @@ from artpulse_assets.pipeline import (
 )
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.pipeline.memo import Memo
-from artpulse_core.control import notes, promotion, registration, served
+from artpulse_core.control import lineage, notes, promotion, registration, served
 from artpulse_core.data.problems import Problem
 from artpulse_core.data.sources import is_synthetic
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import soften
 from artpulse_core.settings import Settings, project_root
-from artpulse_core.store import reports
+from artpulse_core.store import changes, reports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,10 +168,18 @@ def crown(
 ) -> dict[str, Any]:
     """Promote the challenger when there is no champion yet; otherwise say which version counts.
 
-    Raises ``ChangeRefused`` when a first model does not reach the floors of the policy.
+    Raises ``ChangeRefused`` when a first model does not reach the floors of the policy, or when the alias of a champion
+    was removed by hand.
     """
     current = registry.alias(problem.model, "champion")
     verdict = challenger["verdict"]
+    rows = changes.history(database, problem.model)
+    before = lineage.champion_of(rows)
+    if current is None and before is not None:
+        raise ChangeRefused(
+            f"The champion alias of {problem.model} is gone, though version {before} is champion by the table of "
+            f"changes: `artpulse rollback {problem.name}` puts it back. Nothing was promoted."
+        )
     if current is None:
         if verdict["decision"] != "promote":
             raise ChangeRefused(
@@ -194,6 +202,11 @@ def crown(
         sentence = f"version {current} is the first champion"
     elif current == challenger["version"]:
         sentence = f"version {current} is the champion; nothing has changed"
+    elif challenger["version"] in lineage.rejected(rows):
+        sentence = (
+            f"version {current} stays champion; version {challenger['version']} is what comes of these pictures, and "
+            "it was rejected in service"
+        )
     else:
         sentence = (
             f"version {current} stays champion; challenger {challenger['version']} waits: {verdict['decision']}. "
@@ -206,6 +219,7 @@ def crown(
         "version": current,
         "digest": info.digest if info else "",
         "challenger": challenger["version"] if challenger["version"] != current else None,
+        "rejected": challenger["version"] in lineage.rejected(rows),
         "sentence": sentence,
     }
 

@@ -111,7 +111,8 @@ class Operations:
         self._poll()
         fields = {"sequence": change.sequence, "action": change.action, "model": change.model}
         log.info(
-            "change made on request", extra={"fields": {**fields, "by": change.actor, "state": change.state}}
+            "change was made before" if change.replayed else "change made on request",
+            extra={"fields": {**fields, "by": change.actor, "state": change.state}},
         )
         return {"change": {**change.to_dict(), "replayed": change.replayed}}
 

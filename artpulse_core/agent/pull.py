@@ -128,7 +128,7 @@ class Puller:
         same = old if old is not None and old.model == problem.model else None
         wanted = desired(self._db, self._registry, problem.model, same)
         if wanted is None:
-            return old  # nothing to serve yet, or the alias was removed: what serves goes on
+            return old and replace(old, unaudited=True)  # the alias was removed: what serves goes on
         if wanted.previous is not None:
             self._previous[problem.name] = wanted.previous
         primary = self._slot(problem, wanted.primary, wanted.primary_alias, same)

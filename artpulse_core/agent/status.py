@@ -41,7 +41,9 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
     except ArtPulseError:
         agent, known = False, _written(settings)
     here = {**this_host(settings, known), "agent": agent}
-    others, rows = _from_database(settings, here, now)
+    others, rows, away = _from_database(settings, here, now)
+    if away is not None:
+        here["database"] = {"ok": False, "message": away}
     hosts = [here, *others]
     for host in hosts:
         host["registry_age"] = _age((host.get("registry") or {}).get("at"), now)
@@ -125,7 +127,8 @@ def _written(settings: Settings) -> dict[str, Any] | None:
 
 def _from_database(
     settings: Settings, here: Mapping[str, Any], now: datetime
-) -> tuple[list[dict[str, Any]], Rows]:
+) -> tuple[list[dict[str, Any]], Rows, str | None]:
+    """Reports of other hosts, the rows of each model, and why the database did not answer."""
     others: list[dict[str, Any]] = []
     rows: Rows = {}
     models = {served["model"] for served in here["problems"].values()}
@@ -133,7 +136,7 @@ def _from_database(
         db = Database(settings.database, busy_seconds=0.5)
         try:
             if not db.exists:
-                return [], {}
+                return [], {}, "there is none where the settings say" if models else None
             for row in hosts.recent(db, now - SILENT):
                 if row["host"] != name_of(settings):
                     others.append({**row["document"], "age": _age(row["at"], now)})
@@ -141,9 +144,9 @@ def _from_database(
             rows = {model: changes.history(db, model) for model in models}
         finally:
             db.dispose()
-    except StoreError:
-        pass  # what the files say must do
-    return others, rows
+    except StoreError as error:
+        return others, rows, error.message  # what the files say must do
+    return others, rows, None
 
 
 def _explained(served: Mapping[str, Any], rows: list[Change]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,11 @@ def tail(settings: Settings, *, problem: str | None, count: int) -> Reply:
     """Show the newest changes of PROBLEM, or of all, the newest last."""
     model = resolve(settings, problem).model if problem else None
     rows = [row.to_dict() for row in changes.history(database(settings), model, count)][::-1]
+    return Reply({"changes": rows}, rows_of(rows, "model") if rows else "Nothing was changed yet.")
+
+
+def rows_of(rows: Iterable[Mapping[str, Any]], *more: str) -> str:
+    """Changes (as plain data) as a table for people, in the order given."""
     short = [
         {
             **row,
@@ -48,10 +53,9 @@ def tail(settings: Settings, *, problem: str | None, count: int) -> Reply:
         }
         for row in rows
     ]
-    columns = (
-        "sequence", "opened_at", "model", "what", "from", "to", "state", "actor", "reason", "outcome",
-    )  # fmt: skip
-    return Reply({"changes": rows}, table(short, columns) if rows else "Nothing was changed yet.")
+    return table(
+        short, ("sequence", "opened_at", *more, "what", "from", "to", "state", "actor", "reason", "outcome")
+    )
 
 
 @audit.command()
@@ -69,7 +73,10 @@ def verify(settings: Settings, *, noted: str | None) -> Reply:
         "whole": broken is None, "broken": broken, "changes": head.sequence, "head": str(head), "noted": noted,
     }  # fmt: skip
     if broken is not None:
-        text = f"Change {broken} is the first that was altered, removed or inserted."
+        text = (
+            f"Change {broken} is the first that was altered, removed or inserted, and not by ArtPulse. "
+            "Keep a copy of the database as it is, and compare it with an export or a backup."
+        )
         return Reply(document, text, 65)
     since = f" and go on from change {expected.sequence} as noted" if expected else ""
     return Reply(

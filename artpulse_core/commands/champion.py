@@ -105,10 +105,10 @@ def adopt(settings: Settings, *, problem: str, reason: str, idempotency_key: str
 @answering
 def freeze(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Refuse promotions and further rollout steps until this is lifted; rollback and abort stay allowed."""
-    _, change = asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=True)
+    chosen, change = asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=True)
     text = (
         f"{change.model} is frozen (change {change.sequence}): promotions and rollout steps are refused until "
-        f"`artpulse models lift`. Rollback, pause and abort are not."
+        f"`artpulse models lift {chosen.name}`. Rollback, pause and abort are not."
     )
     return Reply(change.to_dict(), text)
 

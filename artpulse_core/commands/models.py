@@ -13,15 +13,18 @@ from typing import Any
 
 import click
 
-from artpulse_core.commands import champion
+from artpulse_core.commands import audit, champion
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.control import describe as describing
+from artpulse_core.control import lineage
 from artpulse_core.control.registry import Registry, VersionInfo
 from artpulse_core.data import problems
-from artpulse_core.errors import BundleError, ChangeRefused, RegistryError
+from artpulse_core.errors import BundleError, ChangeRefused
 from artpulse_core.settings import Settings
 from artpulse_core.store import changes, reports
+
+WRONG = "is MLFLOW_TRACKING_URI the right registry? (artpulse config show --origin)"
 
 
 @click.group()
@@ -37,22 +40,32 @@ for command in (champion.freeze, champion.lift, champion.adopt):
 @answering
 def listing(settings: Settings) -> Reply:
     """Every version of every problem's model."""
-    _, registry = opened(settings)
+    db, registry = opened(settings)
+    known = problems.load(settings).values()
+    history = {problem.model: changes.history(db, problem.model) for problem in known}
     rows = [
         {
             "problem": problem.name,
             "model": problem.model,
             "version": info.version,
             "aliases": list(info.aliases),
+            "rejected": info.version in lineage.rejected(history[problem.model]),
             "algorithm": info.tags.get("algorithm"),
             "synthetic": info.tags.get("synthetic"),
             "digest": info.digest[:19],
         }
-        for problem in problems.load(settings).values()
+        for problem in known
         for info in registry.versions(problem.model)
     ]
-    text = table(rows, ("problem", "model", "version", "aliases", "algorithm", "synthetic", "digest"))
-    return Reply({"models": rows}, text if rows else "No model is registered yet. Next: artpulse train")
+    listed = {row["model"] for row in rows}
+    lost = [model for model, found in history.items() if model not in listed and lineage.champions(found)]
+    lines = [
+        f"The registry holds no version of {model}, but the table of changes does: {WRONG}" for model in lost
+    ]
+    if rows:
+        columns = ("problem", "model", "version", "aliases", "rejected", "algorithm", "synthetic", "digest")
+        lines.insert(0, table(rows, columns))
+    return Reply({"models": rows}, "\n".join(lines or ["No model is registered yet. Next: artpulse train"]))
 
 
 @models.command()
@@ -63,6 +76,7 @@ def show(settings: Settings, *, problem: str) -> Reply:
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
     document = describing.describe(database, registry, chosen.model)
+    document["problem"] = chosen.name
     document["gate"] = [row["document"] for row in reports.history(database, "gate", chosen.name, 20)]
     return Reply(document, _told(document))
 
@@ -77,9 +91,16 @@ def _told(document: Mapping[str, Any]) -> str:
         table(versions, ("version", "aliases", "algorithm", "rejected", "digest")),
     ]
     if document["unaudited"]:
+        back = f"`artpulse rollback {document['problem']}` puts it back"
         parts.append(
-            "The champion alias was moved by hand: the change table knows of another version. "
-            "Take it over with `artpulse models adopt`."
+            f"The champion alias was moved by hand: the table of changes knows of another version. "
+            f"`artpulse models adopt {document['problem']}` takes it over, {back}."
+            if document["aliases"].get(lineage.CHAMPION)
+            else f"The champion alias was removed by hand: {back}."
+        )
+    if document["chain"] is not None:
+        parts.append(
+            f"Change {document['chain']} of the table was altered, not by ArtPulse: see `artpulse audit verify`."
         )
     if document["frozen"]:
         frozen = document["frozen"]
@@ -88,7 +109,7 @@ def _told(document: Mapping[str, Any]) -> str:
     if rollout["secondary"] is not None:
         parts.append(
             f"Rollout: version {rollout['secondary']} beside version {rollout['primary']}, {rollout['mode']} at "
-            f"{rollout['percent']:g} %; see `artpulse rollout status`."
+            f"{rollout['percent']:g} %; see `artpulse rollout status {document['problem']}`."
         )
     for gate in document["gate"]:
         verdict = gate["verdict"]
@@ -102,12 +123,7 @@ def _told(document: Mapping[str, Any]) -> str:
             else ""
         )
     parts.append("\nChanges, newest first")
-    parts.append(
-        table(
-            document["changes"],
-            ("sequence", "action", "expected", "target", "state", "actor", "opened_at", "reason"),
-        )
-    )
+    parts.append(audit.rows_of(document["changes"]))
     return "\n".join(part for part in parts if part)
 
 
@@ -183,7 +199,7 @@ def _named(registry: Registry, model: str, word: str) -> VersionInfo:
     version = int(word) if word.isdecimal() and len(word) < 10 else registry.alias(model, word)
     info = registry.version(model, version) if version is not None else None
     if info is None:
-        raise RegistryError(f"{model} has no version or alias {word!r}.")
+        raise ChangeRefused(f"{model} has no version or alias {word!r}: see `artpulse models list`.")
     if not info.digest:
         raise BundleError(
             f"Version {info.version} of {model} has no digest: it was not registered by ArtPulse."

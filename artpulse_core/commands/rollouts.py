@@ -181,16 +181,7 @@ def _told(document: dict[str, Any]) -> str:
     if document["since"]:
         parts.append(f"since {document['since'][:19]} by {document['by']}: {document['reason']}")
     if document["running"]:
-        plan = state.plan
-        ends = "then promoted" if plan.promote else "then a person decides"
-        parts.append(
-            f"steps {', '.join(f'{step:g}' for step in plan.steps)} %, {ends}; each at least {plan.soak_seconds:g} s "
-            f"and {plan.min_samples} answers; the gate has {'' if state.approved else 'not '}agreed"
-        )
-        parts.append(
-            f"steps are taken by the sensor rollout_{document['problem']} in Dagster, or by hand with "
-            "`artpulse rollout set`; the agents only stop it"
-        )
+        parts += _planned(state, document["problem"])
         parts.append("")
         parts.append(
             table(
@@ -207,7 +198,7 @@ def _told(document: dict[str, Any]) -> str:
             )
         )  # fmt: skip
         verdict = document["verdict"]
-        parts.append(f"\nverdict: {verdict['decision']}. {verdict['summary']}")
+        parts.append(f"\nverdict: {verdict['decision']}")
         if verdict["rules"]:
             parts.append(table(verdict["rules"], ("name", "passed", "value", "limit", "reason")))
         parts.append("")
@@ -215,6 +206,20 @@ def _told(document: dict[str, Any]) -> str:
         frozen = document["frozen"]
         parts.append(f"frozen since {frozen['opened_at'][:19]} by {frozen['actor']}: {frozen['reason']}")
     return "\n".join([*parts, f"next: {document['next']}"])
+
+
+def _planned(state: Rollout, problem: str) -> list[str]:
+    plan = state.plan
+    least = f"at least {plan.soak_seconds:g} s and {plan.min_samples} answers"
+    if state.mode == "shadow":
+        return [f"judged after {least}; it goes no further by itself: abort it, then start a canary"]
+    ends = "then promoted" if plan.promote and state.approved else "then a person decides"
+    agreed = "approved by the gate or an override" if state.approved else "not approved by the gate"
+    return [
+        f"steps {', '.join(f'{step:g}' for step in plan.steps)} %, {ends}; each {least}; {agreed}",
+        f"a step is taken by the sensor rollout_{problem} while it is switched on in Dagster, or by hand with "
+        f"`artpulse rollout set {problem} --percent`; the agents only stop a bad one",
+    ]
 
 
 def _idle(state: Rollout) -> str:

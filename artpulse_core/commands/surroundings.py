@@ -55,7 +55,11 @@ WORKER_COLUMNS = ("pid", "problem", "slot", "version", "digest", "loaded_at")
 
 
 def _headline(host: Mapping[str, Any]) -> str:
-    told = f"reported {host['age']} ago" if "age" in host else ("agent up" if host["agent"] else "agent down")
+    told = (
+        f"reported {host['age']} ago"
+        if "age" in host
+        else ("agent up" if host["agent"] else "agent does not answer")
+    )
     return f"host {host['host']}   {told}   registry {_answered(host['registry_age'])}"
 
 
@@ -74,7 +78,7 @@ def _slots(host: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 **row,
                 "digest": row["digest"][:19],
                 "since": (row["since"] or "-")[:19],
-                "by": "moved by hand" if slot == "primary" and problem["unaudited"] else row["by"],
+                "by": row["by"] or ("moved by hand" if slot == "primary" and problem["unaudited"] else None),
                 "mode": problem["mode"],
                 "percent": share,
             }
@@ -100,6 +104,12 @@ def _troubles(host: Mapping[str, Any]) -> Iterator[str]:
     where = f"{host['host']}: "
     if host["damage"]:
         yield where + host["damage"]
+    for name, problem in host["problems"].items():
+        if problem["unaudited"]:
+            yield (
+                f"{where}the champion alias of {name} was moved or removed by hand: `artpulse models adopt {name}` takes "
+                f"it over, `artpulse rollback {name}` puts it back"
+            )
     for part in ("registry", "database"):
         state = host[part] or {}
         if state.get("ok") is False:

@@ -89,7 +89,7 @@ def _waits(state: Rollout, now: datetime) -> str:
     if state.paused:
         return "it is paused"
     if state.mode == "shadow":
-        return "a shadow stays one until somebody gives it a share: ready"
+        return "a shadow goes no further by itself, and is ready for a canary"
     if not state.stages:
         return "it is not known when this step began"
     stood = (now - parse(state.stages[-1].began)).total_seconds()

@@ -29,7 +29,7 @@ _MOST = 1e7
 
 def hard_stop(plan: Plan, windows: tuple[Window, ...]) -> RuleResult:
     """Broken when, in any stage, the secondary failed often enough and in a large enough share to stop at once."""
-    worst = max((w.secondary for w in windows), key=lambda c: _hard(plan, c), default=Counts())
+    worst = max((w.secondary for w in windows), key=lambda c: (_hard(plan, c), c.n), default=Counts())
     share = worst.errors / worst.n if worst.n else 0.0
     broken = _hard(plan, worst) >= 1.0
     text = f"{worst.errors} of {worst.n} answers of the secondary failed"
@@ -97,7 +97,7 @@ def fewer_errors(plan: Plan, windows: tuple[Window, ...]) -> RuleResult:
     text = (
         "The secondary fails less often." if e >= need else "It is not shown that the secondary fails less."
     )
-    return RuleResult(name, e, need, True if e >= need else None, text, advisory=True)
+    return RuleResult(name, round(e, 6) + 0.0, need, True if e >= need else None, text, advisory=True)
 
 
 def labels(plan: Plan, windows: tuple[Window, ...]) -> RuleResult:
@@ -145,7 +145,7 @@ def _shift(pairs: list[tuple[Floats, Floats, list[str]]]) -> tuple[float, str]:
 def samples(plan: Plan, counts: Counts) -> RuleResult:
     """Enough answers of the secondary in the present stage."""
     enough = counts.n >= plan.min_samples
-    text = f"{counts.n} of {plan.min_samples} answers of the secondary in this step."
+    text = f"{counts.n} answers of the secondary in this step, at least {plan.min_samples} are needed."
     return RuleResult("samples", counts.n, plan.min_samples, True if enough else None, text)
 
 

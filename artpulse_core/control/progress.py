@@ -74,7 +74,7 @@ def _next(state: Rollout, step: Step, frozen: Change | None, soaked: datetime | 
     if frozen is not None:
         return f"Held: {frozen_words(frozen)}"
     if state.paused:
-        return f"Paused at {state.percent:g} %: it goes on with `artpulse rollout set`, or ends with `abort`."
+        return f"Paused at {state.percent:g} %: it goes on with `artpulse rollout set --percent`, or ends with `abort`."
     if step.decision == "advance":
         return f"The next tick raises the share from {state.percent:g} to {step.percent:g} %. {summary}"
     if step.decision == "hold":

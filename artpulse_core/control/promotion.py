@@ -77,8 +77,8 @@ def rollback(
 ) -> Change:
     """Go back to the newest earlier champion that was not rejected; the version that is left is rejected.
 
-    Ends a rollout, and is allowed while changes are frozen. Raises ``ChangeRefused`` when there is nothing to go back
-    to, else as ``promote`` does.
+    An alias that was moved or removed by hand goes back to the table's champion. Ends a rollout, and is allowed while
+    changes are frozen. Raises ``ChangeRefused`` when there is nothing to go back to, else as ``promote`` does.
     """
     request = Request(model, "rollback", actor, reason, expected=expected, idempotency_key=idempotency_key)
 
@@ -87,8 +87,8 @@ def rollback(
         if expected is not None:
             rules.expect(seen, expected)
         target = lineage.rollback_target(seen.rows, seen.champion, seen.existing)
-        if seen.champion is None or target is None:
-            raise ChangeRefused(f"{model} has no earlier champion to go back to.")
+        if target is None:
+            raise rules.nothing_before(seen)
         rules.check_version(seen, target)
         return Decision(seen.champion, target, lineage.crowned(seen.rows, target).to_dict())
 
@@ -117,9 +117,11 @@ def adopt(
         rules.check_thawed(seen)
         known = lineage.champion_of(seen.rows)
         if seen.champion is None:
-            raise ChangeRefused(f"{model} has no champion alias to adopt.")
+            raise ChangeRefused(f"{model} has no champion alias to adopt; a rollback puts it back.")
         if seen.champion == known:
-            raise ChangeRefused(f"The champion of {model} is {rules.named(known)}, as the table says.")
+            raise ChangeRefused(
+                f"The champion of {model} is {rules.named(known)}, as the table says: nothing to adopt."
+            )
         rules.check_version(seen, seen.champion)
         return Decision(known, seen.champion, lineage.crowned(seen.rows, seen.champion).to_dict())
 

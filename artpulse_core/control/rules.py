@@ -161,17 +161,32 @@ def check_version(seen: Seen, version: int) -> None:
         )
 
 
+def nothing_before(seen: Seen) -> ChangeRefused:
+    """Why there is no champion to go back to, and what else there is to do."""
+    if not seen.versions and lineage.champion_of(seen.rows) is not None:
+        return ChangeRefused(
+            f"The registry holds no version of {seen.model}, but the table of changes does: is it the right registry?"
+        )
+    return ChangeRefused(
+        f"{seen.model} has no earlier champion to go back to; a version that was rejected, or never champion, can be "
+        "promoted with an override."
+    )
+
+
 def check_thawed(seen: Seen) -> None:
     """Raise ``ChangeRefused`` naming who froze the changes of the model, when and why."""
     frozen = lineage.frozen_by(seen.rows)
     if frozen is not None:
-        raise ChangeRefused(f"Changes of {seen.model} are {frozen_words(frozen)}")
+        raise ChangeRefused(
+            f"Changes of {seen.model} are {frozen_words(frozen)} "
+            "(lift the freeze first; rollback, pause and abort need not wait)"
+        )
 
 
 def check_reason(request: Request) -> None:
     """Raise ``ChangeRefused`` when nobody says why."""
     if not request.reason.strip():
-        raise ChangeRefused(f"A {request.action} needs a reason.")
+        raise ChangeRefused(f"{request.action.capitalize()} needs a reason, which stays on record.")
 
 
 def check_verdict(verdict: Mapping[str, Any] | None, override: bool, what: str, *agreeing: str) -> None:
@@ -179,9 +194,13 @@ def check_verdict(verdict: Mapping[str, Any] | None, override: bool, what: str, 
     if override or (verdict is not None and verdict.get("decision") in agreeing):
         return
     if verdict is None:
-        raise ChangeRefused(f"A {what} needs the gate's verdict.")
+        raise ChangeRefused(
+            f"A {what} needs the gate's verdict, and there is none on this version against the champion of now: "
+            "retrain, or override it with a reason."
+        )
     failed = [str(rule.get("name")) for rule in verdict.get("rules", ()) if rule.get("passed") is not True]
-    raise ChangeRefused(f"The gate says {verdict.get('decision')}: {', '.join(failed) or 'no rule passed'}.")
+    said = f"The gate says {verdict.get('decision')}: {', '.join(failed) or 'no rule passed'}"
+    raise ChangeRefused(f"{said}. Train a better one, or override it with a reason.")
 
 
 def replayed(db: Database, request: Request) -> Change | None:

@@ -75,7 +75,7 @@ def start(
         state = _audited(seen)
         if state.running:
             raise ChangeRefused(
-                f"A rollout of version {state.secondary} of {model} runs already; abort it first."
+                f"A rollout of version {state.secondary} of {model} runs already; set its share, or abort it first."
             )
         rules.check_version(seen, version)
         if seen.contract(version) != seen.contract(seen.champion):
@@ -208,7 +208,9 @@ def abort(
 def _running(seen: Seen) -> Rollout:
     state = seen.state
     if not state.running:
-        raise ChangeRefused(f"No rollout of {seen.model} is running.")
+        raise ChangeRefused(
+            f"No rollout of {seen.model} is running: {rules.named(state.primary)} answers everything."
+        )
     return state
 
 

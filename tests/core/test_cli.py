@@ -76,7 +76,7 @@ ABSENT = [
     (("models", "verify", "art"), 77, "has no version"),
     (("promote", "art"), 77, "no challenger"),
     (("rollback", "art", "--reason", "x"), 77, "no earlier champion"),
-    (("models", "diff", "art"), 69, "no version or alias 'champion'"),
+    (("models", "diff", "art"), 77, "no version or alias 'champion'"),
     (("models", "lift", "art", "--reason", "x"), 77, "not frozen"),
     (("models", "adopt", "art", "--reason", "x"), 77, "no champion alias"),
     (("rollout", "start", "art"), 77, "no challenger"),

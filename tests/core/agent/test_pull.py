@@ -45,6 +45,17 @@ def test_promotion_and_rollback_are_followed_and_kept_bundles_are_not_fetched_ag
     assert (host.served.primary.version, host.sequence, len(host.tried)) == (2, 3, 2)
 
 
+def test_with_its_alias_removed_a_champion_goes_on_being_served_and_says_so(three: House) -> None:
+    host = Host(three)
+    host.puller.poll()
+    three.registry.delete_alias(MODEL, "champion")
+    host.puller.poll()
+    assert (host.served.primary.version, host.served.unaudited) == (2, True)
+    three.rollback()
+    host.puller.poll()
+    assert (host.served.primary.version, host.served.unaudited) == (2, False)
+
+
 def test_an_empty_registry_publishes_nothing(house: House) -> None:
     host = Host(house)
     assert host.puller.poll().release is None

@@ -79,6 +79,11 @@ def test_without_a_database_this_host_is_shown_and_nobody_is_named(three: House,
     shown = collect(away, now=LATER)
     slot = shown["problems"]["art_core5"]["slots"]["primary"]
     assert (slot["version"], slot["by"], shown["others"]) == (2, None, [])
+    assert shown["database"]["ok"] is False
+    nowhere = three.settings.model_copy(update={"database_url": f"sqlite:///{host.run}/not-there.db"})
+    shown = collect(nowhere, now=LATER)
+    assert shown["database"] == {"ok": False, "message": "there is none where the settings say"}
+    assert not (host.run / "not-there.db").exists()
 
 
 def test_the_command_prints_a_line_for_each_slot_worker_and_trouble(

@@ -61,6 +61,13 @@ def test_an_alias_that_was_removed_by_hand_is_put_back_by_a_promotion(three: Hou
     assert three.aliases == {"champion": 2, "previous": 1, "challenger": 3}
 
 
+def test_a_champion_alias_that_was_removed_by_hand_is_put_back_by_a_rollback(three: House) -> None:
+    three.registry.delete_alias(MODEL, "champion")
+    change = three.rollback()
+    assert (change.expected, change.target, three.aliases["champion"]) == (None, 2, 2)
+    assert lineage.rejected(three.rows) == set()
+
+
 def test_only_promotion_moves_an_alias() -> None:
     root = Path(artpulse_core.__file__).parent.parent
     callers = {

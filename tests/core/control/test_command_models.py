@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,8 +63,8 @@ def test_champion_and_challenger_are_compared_when_nothing_is_named(home: House)
 @pytest.mark.parametrize("word", ["9", "nobody", "99999999999999"])
 def test_a_version_or_alias_that_is_not_there_is_one_sentence(home: House, word: str) -> None:
     done = asked("models", "diff", "art_core5", "champion", word)
-    assert (done.exit_code, done.stdout) == (69, "")
-    assert done.stderr == f"artpulse: {MODEL} has no version or alias '{word}'.\n"
+    assert (done.exit_code, done.stdout) == (77, "")
+    assert done.stderr == f"artpulse: {MODEL} has no version or alias '{word}': see `artpulse models list`.\n"
 
 
 def test_a_bundle_that_was_altered_is_not_compared_but_named(
@@ -103,7 +104,29 @@ def test_show_tells_of_a_freeze_a_rollout_and_an_alias_moved_by_hand(home: House
     text = asked("models", "show", "art_core5").stdout
     assert "Rollout: version 3 beside version 2, canary at 1 %" in text
     assert "the fair is on" in text
-    assert "Take it over with `artpulse models adopt`" in text
+    assert (
+        "`artpulse models adopt art_core5` takes it over, `artpulse rollback art_core5` puts it back" in text
+    )
+    home.registry.delete_alias(MODEL, "champion")
+    text = asked("models", "show", "art_core5").stdout
+    assert "The champion alias was removed by hand: `artpulse rollback art_core5` puts it back." in text
+
+
+def test_a_version_that_was_rolled_back_is_listed_as_rejected(home: House) -> None:
+    home.rollback()
+    listed = json.loads(asked("models", "list", "--json").stdout)["models"]
+    assert {row["version"]: row["rejected"] for row in listed} == {1: False, 2: True, 3: False}
+
+
+def test_another_registry_than_before_is_not_taken_for_a_new_house(
+    home: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mlflow_store: Path
+) -> None:
+    shutil.copy(mlflow_store, tmp_path / "other.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    text = asked("models", "list").stdout
+    assert f"The registry holds no version of {MODEL}, but the table of changes does" in text
+    back = asked("rollback", "art_core5", "--reason", "it looks odd")
+    assert (back.exit_code, "is it the right registry?" in back.stderr) == (77, True), back.output
 
 
 def test_another_contract_is_told_label_by_label(home: House) -> None:
