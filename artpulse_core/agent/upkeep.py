@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from artpulse_core.agent.noted import NEWS
 from artpulse_core.errors import StoreError
 from artpulse_core.settings import Settings
 from artpulse_core.store import events, hosts
@@ -20,7 +21,6 @@ from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 15.0
-PARTS = ("registry", "database")
 SILENT = timedelta(days=1)
 PURGE_SECONDS = 3600.0
 PURGE_ROWS = 500  # a write lock of some milliseconds
@@ -46,8 +46,8 @@ class Reporter:
     def report(self, document: dict[str, Any]) -> None:
         """Put ``document`` if it is news, or old; raises ``StoreError``."""
         now = self._clock()
-        same = {name: value for name, value in document.items() if name not in {"rollout_watch", *PARTS}}
-        same |= {part: (document.get(part) or {}).get("ok") for part in PARTS}  # its time is no news
+        same = {name: value for name, value in document.items() if name not in {"rollout_watch", *NEWS}}
+        same |= {part: (document.get(part) or {}).get("ok") for part in NEWS}  # its time is no news
         if self._last is not None:
             last, at = self._last
             if last == same and abs(now - at) < timedelta(seconds=REPORT_SECONDS):

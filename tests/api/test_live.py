@@ -202,6 +202,13 @@ def test_readiness_is_503_without_a_release_and_while_a_problem_is_missing(
 ) -> None:
     empty = make_app(load=False).test_client()
     assert (empty.get("/health").status_code, empty.get("/ready").status_code) == (200, 503)
+    now = datetime.now(UTC).isoformat()
+    away = {"registry": {"ok": False, "at": now, "message": "/secret/path"}, "at": now}
+    (home / "run/status.json").write_bytes(orjson.dumps(away))
+    refused = empty.get("/ready").get_json()
+    assert refused["detail"] == "There is no release to serve yet. Away: registry."
+    assert [issue["pointer"] for issue in refused["errors"]] == ["/degraded/registry"]
+    (home / "run/status.json").write_bytes(orjson.dumps({"at": now}))
     _break_digest(home / "run/bundles/art-1")
     answer = make_app().test_client().get("/ready")
     assert answer.status_code == 503
