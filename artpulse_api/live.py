@@ -25,6 +25,9 @@ from artpulse_core.model.predictor import Predictor
 
 log = logging.getLogger("artpulse.api")
 INTERVAL_SECONDS = 0.25
+AGE_TICKS = (
+    8  # ages grow: the gauges are set every two seconds, and at once when the agent has something to say
+)
 RETRY_TICKS = 40  # a load that failed is tried again after ten seconds, the release being the same
 Signature = tuple[int, int, int]
 
@@ -38,6 +41,7 @@ class Live:
         self._metrics = metrics
         self._clock = clock
         self._seen: Signature | None = None
+        self._told: Signature | None = None
         self._ticks = 0
         self._stop = threading.Event()
 
@@ -72,7 +76,9 @@ class Live:
         while not self._stop.wait(INTERVAL_SECONDS):
             try:
                 self.refresh()
-                if self._ticks % 8 == 0:
+                told = _signature(self._run / surroundings.FILE)
+                if told != self._told or self._ticks % AGE_TICKS == 0:
+                    self._told = told
                     self._age()
             except Exception:
                 log.exception("watching the release failed; the old one keeps answering")

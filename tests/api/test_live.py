@@ -13,9 +13,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from artpulse_api import live as live_module
 from artpulse_api import serving
 from artpulse_api.live import Live
 from artpulse_core.exchange import release as releases
+from artpulse_core.exchange.files import write_whole
 from tests.api.asking import ROW
 from tests.api.conftest import MakeApp
 from tests.bundles import make_bundle
@@ -168,6 +170,25 @@ def test_the_watch_finds_a_release_by_itself_and_outlives_a_failure(
         time.sleep(0.02)
     live.stop()
     assert live.current.sequence == 2 and len(calls) > 2
+
+
+def test_what_the_agent_says_reaches_the_gauges_at_once(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "AGE_TICKS", 10_000)
+    monkeypatch.setattr(live_module, "INTERVAL_SECONDS", 0.01)
+    app = make_app(load=False)
+    live = serving.of(app).live
+    live.start()
+    line = 'artpulse_champion_refused{problem="art"} 1.0'
+    assert line not in app.test_client().get("/metrics").text
+    said = {"at": datetime.now(UTC).isoformat(), "failures": {"art": {"version": 3}}}
+    write_whole(home / "run/status.json", orjson.dumps(said))
+    until = time.monotonic() + 5
+    while line not in app.test_client().get("/metrics").text and time.monotonic() < until:
+        time.sleep(0.02)
+    live.stop()
+    assert line in app.test_client().get("/metrics").text
 
 
 def test_a_worker_whose_report_cannot_be_written_still_answers(make_app: MakeApp, home: Path) -> None:
