@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -191,10 +192,24 @@ def test_what_the_agent_says_reaches_the_gauges_at_once(
     assert line in app.test_client().get("/metrics").text
 
 
-def test_a_worker_whose_report_cannot_be_written_still_answers(make_app: MakeApp, home: Path) -> None:
+def test_a_worker_whose_report_cannot_be_written_answers_and_reports_later(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live_module, "INTERVAL_SECONDS", 0.01)
     (home / "run/workers").write_text("in the way")
-    client = make_app().test_client()
-    assert client.post("/predict", json=ROW).status_code == 200
+    app = make_app(load=False)
+    live = serving.of(app).live
+    live.start()
+    assert app.test_client().post("/predict", json=ROW).status_code == 200
+    time.sleep(0.2)
+    (home / "run/workers").unlink()
+    until = time.monotonic() + 5
+    while not releases.read_workers(home / "run") and time.monotonic() < until:
+        time.sleep(0.02)
+    live.stop()
+    (report,) = releases.read_workers(home / "run")
+    assert (report.pid, report.sequence) == (os.getpid(), live.current.sequence)
+    assert caplog.text.count("report was not written") == 1
 
 
 def test_readiness_names_what_is_away_and_leaks_nothing(make_app: MakeApp, home: Path) -> None:
