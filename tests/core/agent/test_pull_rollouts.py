@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import shutil
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,34 +242,6 @@ def test_both_slots_and_where_a_rollback_goes_are_never_cleaned_away(three: Hous
     wanted = {info.digest.removeprefix("sha256:") for info in three.registry.versions(MODEL)}
     assert wanted <= kept
     assert len(kept) <= len(wanted) + 3
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.EROFS, os.strerror(errno.EROFS)),
-        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
-        RegistryError("Version 3 cannot be fetched: [Errno 28] No space left on device"),
-    ],
-)
-def test_a_run_folder_that_takes_nothing_is_no_fault_of_the_version(
-    three: House, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def refuse(*_: Any) -> Path:
-        raise error
-
-    host = Host(three)
-    host.puller.poll()
-    three.promote(3, 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(three.registry, "download", refuse)
-        for _ in range(3):
-            pulled = host.puller.poll()
-            assert any(words in str(pulled.folder_error) for words in ("No space left", "Read-only"))
-            assert pulled.failures == {}
-    assert host.served.primary.version == 2
-    assert host.puller.poll().folder_error is None  # at once: no version has to wait for a pause
-    assert host.served.primary.version == 3
 
 
 def test_a_refused_version_pauses_longer_each_time_up_to_a_bound() -> None:
