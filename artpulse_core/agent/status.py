@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from artpulse_core.agent.noted import FILE
+from artpulse_core.agent.noted import FILE, NEWS
 from artpulse_core.agent.upkeep import SILENT, name_of
 from artpulse_core.control import lineage
 from artpulse_core.errors import ArtPulseError, StoreError
@@ -57,7 +57,7 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
 def this_host(settings: Settings, known: Mapping[str, Any] | None) -> dict[str, Any]:
     """This host from its files, and from ``known``, what its agent says or said last.
 
-    ``{host, run, registry, database, sequence, published_at, damage, problems: {name: {model, mode, percent, unaudited,
+    ``{host, run, registry, database, spool, run_folder, sequence, published_at, damage, problems: {name: {model, mode, percent, unaudited,
     slots: {slot: {version, digest, alias}}, failure, secondary_failure}}, failures, secondary_failures, workers}``;
     ``damage`` says why the release cannot be read.
     """
@@ -71,8 +71,7 @@ def this_host(settings: Settings, known: Mapping[str, Any] | None) -> dict[str, 
     return {
         "host": sockets.gethostname(),
         "run": str(settings.run),
-        "registry": known.get("registry"),
-        "database": known.get("database"),
+        **{part: known.get(part) for part in NEWS},
         "rollout_watch": known.get("rollout_watch"),
         "sequence": release.sequence if release else None,
         "damage": damage,

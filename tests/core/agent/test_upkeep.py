@@ -165,5 +165,16 @@ def test_events_older_than_their_days_go_in_batches(house: House, monkeypatch: p
     pauses: list[float] = []
     assert upkeep.purge(house.db, NOW, 4, pause=pauses.append) == 5
     assert len(pauses) == 2
+    assert upkeep.purge(house.db, NOW, 4) == 0
     assert events.count(house.db, "art_core5") == 5
     assert hosts.recent(house.db, NOW - timedelta(days=9)) == []
+
+
+def test_a_clock_that_jumped_deletes_nothing_also_when_events_came_after_the_jump(house: House) -> None:
+    jumped = NOW + timedelta(days=400)
+    events.insert(house.db, [{**line(1), "at": (NOW - timedelta(minutes=70)).isoformat()}])
+    events.insert(house.db, [{**line(2), "at": (jumped - timedelta(minutes=50)).isoformat()}])
+    assert upkeep.purge(house.db, jumped, 365) == 0
+    assert events.count(house.db, "art_core5") == 2
+    assert upkeep.purge(house.db, NOW + timedelta(hours=30), 1) == 0  # idle for a day: it can wait
+    assert events.believable(house.db, NOW)
