@@ -53,6 +53,7 @@ def start(
     """
     document = Rollout(plan=plan).to_dict()["plan"]
     asked = {"do": "start", "version": version, "mode": mode, "percent": percent, "plan": document}
+    asked |= rules.over_the_gate(override)
     request = Request(model, "rollout", actor, reason, asked, expected, version, verdict, idempotency_key)
 
     def decide(seen: Seen) -> Decision:
@@ -65,6 +66,7 @@ def start(
         rules.check_reason(request)
         rules.check_thawed(seen)
         rules.check_verdict(verdict, override, "rollout", "promote", "inconclusive")
+        rules.check_rejected(seen, version, override=override)
         if seen.champion is None:
             raise ChangeRefused(
                 f"{model} has no champion to put version {version} beside; promote a first one."

@@ -94,11 +94,14 @@ def open_change(
         return _open(connection, request)
 
 
-def refuse(db: Database, *, outcome: str, now: datetime, **request: Any) -> Change:
-    """Record a request that was refused, and why; takes what ``open_change`` takes and locks nothing."""
+def record(db: Database, state: str, *, now: datetime, outcome: str | None = None, **request: Any) -> Change:
+    """A row that is opened and closed in one transaction: ``refused`` with why, or ``done`` where no alias moves.
+
+    Takes what ``open_change`` takes, and does not mind another row that is open.
+    """
     with _writing(db) as connection:
-        values = _insert(connection, _request(now, **request), "refused")
-        return _finish(db, connection, values["sequence"], "refused", "refused", now, outcome)
+        values = _insert(connection, _request(now, **request), state)
+        return _finish(db, connection, values["sequence"], state, state, now, outcome)
 
 
 def reopen(db: Database, change: Change, target: int, now: datetime, outcome: str) -> Change:
