@@ -25,6 +25,7 @@ from artpulse_core.store.database import Database
 
 MODES: Mapping[str, Mode] = {"canary": "canary", "blue_green": "blue_green", "shadow": "shadow"}
 DEFAULT_PLAN = Plan()
+MOST_STAGES = 200  # each look at a rollout judges every one of them
 
 
 def start(
@@ -137,6 +138,11 @@ def set_percent(
         state = _running(seen)
         _audited(seen)
         share = _share(state.mode, percent)
+        if len(state.stages) >= MOST_STAGES:
+            raise ChangeRefused(
+                f"The rollout of version {state.secondary} of {model} has had {MOST_STAGES} shares; abort it and "
+                "start another."
+            )
         stages = (*state.stages, Stage(share, stamp(now)))
         after = replace(state, percent=share, stages=stages, paused=False)
         return Decision(state.primary, state.secondary, after.to_dict())

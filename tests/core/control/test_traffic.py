@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from artpulse_core.control import lineage, promotion
+from artpulse_core.control import lineage, promotion, traffic
 from artpulse_core.control.rollout import Plan, Rollout, check_plan
 from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes
@@ -259,3 +259,14 @@ def test_the_state_of_rows_older_than_rollouts_is_the_champion_alone(three: Hous
 def test_a_plan_of_odd_numbers_is_refused_by_the_name_of_its_field(field: str, value: Any) -> None:
     with pytest.raises(ChangeRefused, match=f"^{field}: "):
         check_plan(replace(Plan(), **{field: value}))
+
+
+def test_a_rollout_has_a_bounded_number_of_shares_and_can_be_stopped_after_them(
+    three: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "MOST_STAGES", 2)
+    three.start(3, 2)
+    three.set_percent(5)
+    with pytest.raises(ChangeRefused, match="has had 2 shares"):
+        three.set_percent(1)
+    assert three.abort().state == "done"
