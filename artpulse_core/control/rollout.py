@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.exchange.release import Mode
 
 MOST_STEPS = 100
 SMALLEST_SHARE = 1e-9
+MODES = get_args(Mode)
 COLOURS = ("blue", "green")
 Outcome = Literal["", "promoted", "failed", "aborted", "ended"]
 
@@ -96,13 +97,22 @@ class Rollout:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Rollout:
-        """The state of a row; keys of a newer release are left out."""
-        known = _known(cls, document)
-        plan = _known(Plan, known.get("plan") or {})
-        if "steps" in plan:
-            plan["steps"] = tuple(plan["steps"])
-        stages = tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages") or ())
-        return cls(**{**known, "plan": Plan(**plan), "stages": stages})
+        """The state of a row; keys of a newer release are left out.
+
+        One that no release wrote, so that it was altered in the database, is the empty state: nothing is rolled out.
+        """
+        try:
+            known = _known(cls, document)
+            plan = _known(Plan, known.get("plan") or {})
+            if "steps" in plan:
+                plan["steps"] = tuple(plan["steps"])
+            stages = tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages") or ())
+            state = cls(**{**known, "plan": Plan(**plan), "stages": stages})
+            check_plan(state.plan)
+        except (AttributeError, TypeError, ChangeRefused):
+            return cls()
+        possible = state.mode in MODES and _number(state.percent) and 0 <= state.percent <= 100
+        return state if possible else cls()
 
 
 @dataclass(frozen=True)
