@@ -17,6 +17,7 @@ ROW ?= {"hue_mean": 0.08, "sat_mean": 0.55, "val_mean": 0.62, "contrast": 0.48, 
 REASON ?= promoted with make
 API_URL ?= http://127.0.0.1:$(or $(PORT),8000)
 PYTEST_ARGS ?=
+KILLS ?= 20
 BENCHMARKS ?= features drift drift_art gate lane rollout_sim serving
 
 of_problem = $(if $(PROBLEM),--problem $(PROBLEM))
@@ -136,6 +137,10 @@ format: $(TESTABLE) ## Format the code, mend what the linter can, write the gene
 .PHONY: benchmarks
 benchmarks: $(TESTABLE) ## Measure what the README claims; BENCHMARKS='drift gate' for some of it
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+.PHONY: faults
+faults: $(TESTABLE) ## Break what can break, print what was expected and seen; KILLS=200 for more SIGKILLs
+	@$(BIN)/python -m tests.faults --kills $(KILLS)
 
 .PHONY: rollout-sim
 rollout-sim: $(INSTALLED) ## Simulate rollouts: how often an equal secondary is stopped, how soon a worse one

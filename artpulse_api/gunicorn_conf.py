@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ except SettingsError as error:
 
 def _empty(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # it is still there where nothing can be written
     return folder
 
 
@@ -85,10 +86,19 @@ def post_fork(server: Any, worker: Any) -> None:
             with path.open("wb") as handle:
                 os.posix_fallocate(handle.fileno(), 0, size)
         except OSError as error:
-            path.unlink(missing_ok=True)
+            aside = _aside(worker.pid)
+            with contextlib.suppress(OSError):
+                aside.mkdir(mode=0o700)
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(aside)
             server.log.error(
-                "no room for %s: %s; the worker may die when the disk stays full", path.name, error
+                "no room for %s: %s; /metrics will lack what this worker counts", path.name, error
             )
+            return
+
+
+def _aside(pid: int) -> Path:
+    """Where a worker counts when the run folder is full or read-only: a worker that cannot start answers nobody."""
+    return Path(worker_tmp_dir or tempfile.gettempdir()) / f"artpulse-metrics-{_loaded.port}-{pid}"
 
 
 def post_worker_init(worker: Any) -> None:
@@ -109,6 +119,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Forget a dead worker's gauges and report; of its counters keep what it used, for the totals."""
     _forget(worker.pid)
+    shutil.rmtree(_aside(worker.pid), ignore_errors=True)
     for kind in ("counter", "histogram"):
         path = _loaded.run / "metrics" / f"{kind}_{worker.pid}.db"
         with contextlib.suppress(OSError), path.open("rb+") as handle:
@@ -116,11 +127,12 @@ def child_exit(server: Any, worker: Any) -> None:
                 handle.read(4), sys.byteorder
             )  # the file's head, as prometheus_client writes it
             handle.truncate(max(used, 8))
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         (_loaded.run / WORKERS / f"{worker.pid}.json").unlink()
 
 
 def _forget(pid: int) -> None:
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no annotations
+    with contextlib.suppress(OSError):  # a folder that became read-only must not end the master
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call] # it has no annotations

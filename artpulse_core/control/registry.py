@@ -181,7 +181,12 @@ class Registry:
                 import mlflow
 
                 uri = f"models:/{model}/{version}/artifacts/{packaging.ARTIFACT}"
-                local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary))
+                try:
+                    local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary))
+                except mlflow.exceptions.MlflowException as error:
+                    why = str(error).strip().split("\n")[-1][:200]  # below a list of what it tried
+                    said = "has no bundle." if "No such artifact" in why else f"cannot be fetched: {why}"
+                    raise RegistryError(f"Version {version} of {model} {said}") from error
             if not local.is_dir():
                 raise RegistryError(f"Version {version} of {model} has no bundle.")
             if not local.resolve().is_relative_to(Path(temporary).resolve()):

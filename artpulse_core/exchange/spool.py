@@ -69,8 +69,8 @@ class SpoolWriter:
         with self._lock:
             if len(lines) > self._room:
                 self._look(len(lines))
-            if self._descriptor < 0 or self._size >= self._rotate:
-                self._open()
+            if self._descriptor < 0 or self._size >= self._rotate or not os.fstat(self._descriptor).st_nlink:
+                self._open()  # also where somebody deleted the file: what is written to it reaches nobody
             written = os.write(self._descriptor, lines)
             self._size += written
             self._room -= written
@@ -99,14 +99,20 @@ class SpoolWriter:
     def _open(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
+            self._descriptor = -1  # the number may be somebody else's from now on
         self._part += 1
         name = f"{os.getpid()}-{self._start}-{self._part}"
         # Locked before it gets the name the reader looks for: a file without a lock has no writer.
         hidden = self._folder / f".{name}.new"
-        self._descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        hidden.rename(self._folder / f"{name}.jsonl")
-        self._size = 0
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            hidden.rename(self._folder / f"{name}.jsonl")
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor, self._size = descriptor, 0
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,8 @@ def waiting(folder: Path) -> int:
     """Bytes in the spool that are not acknowledged yet."""
     cursor = _cursor(folder)
     total = 0
+    if not folder.is_dir():
+        return 0
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".jsonl"):

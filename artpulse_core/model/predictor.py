@@ -41,6 +41,9 @@ class Predictor:
                 f"The bundle was trained with {manifest.features} {manifest.fingerprint[:12]}, "
                 f"this release computes {self.feature_set.fingerprint[:12]}; retrain or serve with the release it was made by."
             )
+        fields = bundle.contract.names
+        if fields and fields != manifest.feature_names:
+            raise BundleError("The fields of contract.json are not the features of the model, in its order.")
         self.labels = bundle.contract.target.labels
         self._temperature = _temperature(bundle)
         self._session = _session(bundle.onnx)

@@ -219,6 +219,12 @@ def _engine(url: Any, busy_seconds: float) -> Engine:
         if record.info["file"] != _identity(url.database):
             raise exc.DisconnectionError("the database file was replaced")
 
+    @event.listens_for(engine, "handle_error")
+    def _open_anew(context: Any) -> None:
+        # What was opened on a disk that could not be written stays read-only when the disk can be written again.
+        if "readonly" in str(context.original_exception):
+            context.is_disconnect = True
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("artpulse_write")

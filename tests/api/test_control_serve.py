@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from artpulse_core.exchange import release as releases
-from tests.core.agent.test_serve import ROW, Serving, served
 from tests.core.control.conftest import House, three, three_versions
+from tests.serving import ROW, Serving, served
 from tests.waiting import until
 
 __all__ = ["three", "three_versions"]

@@ -2,111 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
-import psutil
 import pytest
 
-from artpulse_core.agent.children import environment
 from artpulse_core.exchange import control
 from artpulse_core.exchange import release as releases
-from artpulse_core.settings import Settings
 from artpulse_core.store import events
 from tests.core.control.conftest import House
-from tests.servers import ROOT, free_port
+from tests.servers import free_port
+from tests.serving import Serving, served
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
-PROGRAM = (
-    "import sys\n"
-    "from artpulse_core import settings\n"
-    "from artpulse_core.agent import logs, supervisor\n"
-    "from artpulse_core.errors import ArtPulseError\n"
-    "logs.setup()\n"
-    "try:\n"
-    "    sys.exit(supervisor.serve(settings.load()))\n"
-    "except ArtPulseError as error:\n"
-    "    sys.exit(error.exit_code)\n"
-)
-NOTHING: Mapping[str, str] = {}
-ROW = {"hue_mean": 0.1, "sat_mean": 0.2, "val_mean": 0.3, "contrast": 0.4, "edges": 0.5}
-
-
-class Serving:
-    """A running ``serve``."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        base = {"PYTHONPATH": str(ROOT)}
-        self.log = (settings.run / "log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], env=environment(settings, base), cwd=ROOT, stderr=self.log
-        )
-
-    def ask(
-        self, port: int, method: str, path: str, body: Any = None, headers: Mapping[str, str] = NOTHING
-    ) -> tuple[int, Any]:
-        """Status and JSON; status 0 when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-        try:
-            data = None if body is None else orjson.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json", **headers})
-            answer = connection.getresponse()
-            return answer.status, orjson.loads(answer.read())
-        except (OSError, http.client.HTTPException):  # nobody there, or gone in the middle of the answer
-            return 0, None
-        finally:
-            connection.close()
-
-    def ready(self) -> bool:
-        """What the probe says."""
-        return self.ask(self.settings.probe_port, "GET", "/ready")[0] == 200
-
-    def predict(self) -> tuple[int, Any]:
-        """One prediction."""
-        return self.ask(self.settings.port, "POST", "/predict", ROW)
-
-    def children(self, word: str = "") -> list[psutil.Process]:
-        """Processes below the parent whose command has ``word``."""
-        found = []
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):  # dead, or dead and not yet waited for
-                found += [child] * (word in " ".join(child.cmdline()))
-        return found
-
-
-@contextmanager
-def served(settings: Settings, **more: Any) -> Iterator[Serving]:
-    with TemporaryDirectory(prefix="ap-") as folder:
-        update = {
-            "run_dir": Path(folder),
-            "port": free_port(),
-            "probe_port": free_port(),
-            "poll_seconds": 1.0,
-        }
-        serving = Serving(settings.model_copy(update=update | more))
-        try:
-            until(lambda: serving.ready() or serving.process.poll() is not None, 60)
-            assert serving.process.poll() is None, (Path(folder) / "log").read_text()
-            yield serving
-        finally:
-            if serving.process.poll() is None:
-                serving.process.terminate()
-            serving.process.wait(60)
-            serving.log.close()
 
 
 def test_flips_under_load_answer_every_request_and_the_end_loses_no_event(three: House) -> None:

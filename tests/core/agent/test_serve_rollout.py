@@ -15,8 +15,8 @@ from artpulse_core.control import lineage, traffic
 from artpulse_core.control.rollout import Plan
 from artpulse_core.exchange import control
 from artpulse_core.store import changes
-from tests.core.agent.test_serve import ROW, Serving, served
 from tests.core.control.conftest import MODEL, NOW, YES, House
+from tests.serving import ROW, Serving, served
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
@@ -102,7 +102,7 @@ def test_a_secondary_with_another_label_mix_is_stopped_by_the_agent_and_rejected
         assert (rows[0].action, rows[0].state, rows[0].actor.split(":")[0]) == ("rollout", "done", "agent")
         assert lineage.state_of(rows).outcome == "failed"
         assert lineage.rejected(rows) == {3}
-        assert "rollout stopped" in (serving.settings.run / "log").read_text()
+        assert "rollout stopped" in serving.log_file.read_text()
 
 
 def test_a_secondary_altered_in_the_store_leaves_its_share_to_the_primary_and_is_named(house: House) -> None:
@@ -123,5 +123,5 @@ def test_a_secondary_altered_in_the_store_leaves_its_share_to_the_primary_and_is
         assert "model.onnx does not have the digest" in shown["secondary_failures"]["art_core5"]["message"]
         assert shown["failures"] == {}
         assert versions(serving) == {1: 60}
-        text = (serving.settings.run / "log").read_text()
+        text = serving.log_file.read_text()
         assert text.count("secondary refused, the primary answers its share") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -188,3 +189,35 @@ def test_what_the_reader_has_stored_counts_no_longer_although_its_writer_keeps_t
     spool.acknowledge(tmp_path, batch)
     assert spool.waiting(tmp_path) == 0
     writer.close()
+
+
+def test_a_file_deleted_under_its_writer_is_opened_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    writer = spool.SpoolWriter(folder)
+    writer.append(lines(1))
+    shutil.rmtree(folder)
+    writer.append(lines(2))
+    assert ids(list(spool.read(folder))) == ["r2:0"]
+    writer.close()
+
+
+def test_a_new_file_that_cannot_be_made_costs_its_lines_and_no_other_descriptor(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    writer = spool.SpoolWriter(folder, rotate_bytes=1)
+    writer.append(lines(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", _refused)
+        with pytest.raises(OSError, match="full"):
+            writer.append(lines(2))
+        other = os.open(tmp_path, os.O_RDONLY)  # takes the number that was closed
+        with pytest.raises(OSError, match="full"):
+            writer.append(lines(3))
+    os.fstat(other)
+    os.close(other)
+    writer.append(lines(4))
+    assert sorted(ids(list(spool.read(folder)))) == ["r1:0", "r4:0"]
+    writer.close()
+
+
+def _refused(*_: object) -> None:
+    raise OSError("the disk is full")
