@@ -32,7 +32,7 @@ from artpulse_core.errors import ChangeRefused
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import soften
 from artpulse_core.settings import Settings, project_root
-from artpulse_core.store import reports
+from artpulse_core.store import changes, reports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +173,16 @@ def crown(
     current = registry.alias(problem.model, "champion")
     verdict = challenger["verdict"]
     if current is None:
+        before = changes.last_champion(database, problem.model)
+        if (
+            before is not None
+            and before.target is not None
+            and registry.version(problem.model, before.target)
+        ):
+            raise ChangeRefused(
+                f"The champion alias of {problem.model} was removed by hand. Put it back with `artpulse promote "
+                f"{problem.name} --version {before.target} --override --reason …`."
+            )
         if verdict["decision"] != "promote":
             raise ChangeRefused(
                 f"Version {challenger['version']} of {problem.model} is not good enough for a first champion: "

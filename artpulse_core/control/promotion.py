@@ -85,8 +85,15 @@ def rollback(
         rules.check_reason(request)
         if expected is not None:
             rules.expect(seen, expected)
-        target = lineage.rollback_target(seen.rows, seen.champion, seen.existing)
-        if seen.champion is None or target is None:
+        known, target = lineage.champion_of(seen.rows), None
+        if seen.champion is None and known is not None:
+            raise ChangeRefused(
+                f"The champion alias of {model} was removed by hand; the table says version {known}. Promote that or "
+                "another version with an override."
+            )
+        if seen.champion is not None:
+            target = lineage.rollback_target(seen.rows, seen.champion, seen.existing)
+        if target is None:
             raise ChangeRefused(f"{model} has no earlier champion to go back to.")
         rules.check_version(seen, target)
         return Decision(seen.champion, target, lineage.crowned(seen.rows, target).to_dict())

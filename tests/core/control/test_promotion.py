@@ -283,3 +283,11 @@ def test_a_rollout_is_stopped_while_a_new_version_is_being_uploaded(three: House
 
     assert three.register(7, registry=Uploading(three.settings)) == 4
     assert three.aliases["challenger"] == 4
+
+
+def test_a_champion_alias_that_was_removed_by_hand_is_named_and_put_back_by_a_promotion(three: House) -> None:
+    three.registry.delete_alias(MODEL, "champion")
+    with pytest.raises(ChangeRefused, match="was removed by hand; the table says version 2"):
+        three.rollback()
+    three.promote(2, None, override=True, reason="it was removed by accident")
+    assert three.aliases == {"champion": 2, "previous": 1, "challenger": 3}
