@@ -142,7 +142,7 @@ def _listen(path: Path) -> sockets.socket:
     try:
         listener.bind(str(new))
         new.chmod(0o600)  # before anybody can find it under its name
-        listener.listen(64)
+        listener.listen(sockets.SOMAXCONN)  # a caller who finds the queue full is turned away at once
         new.replace(path)
     except OSError:
         listener.close()
