@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from artpulse_core import settings as settings_module
+from artpulse_core.control import lineage
 from artpulse_core.control.registry import Registry
 from artpulse_core.data.generator import generate, picture
 from artpulse_core.model import bundle
@@ -84,7 +85,7 @@ def test_after_eight_killed_trainings_a_clean_one_finds_everything_whole_and_set
     with database(settings) as db:
         assert changes.open_rows(db) == []
         assert changes.registration(db, MODEL, versions[0].version) is not None
-        assert changes.last_champion(db, MODEL).target == versions[0].version
+        assert lineage.champion_of(changes.history(db, MODEL)) == versions[0].version
     runs = mlflow.MlflowClient(settings.tracking_uri).search_runs([registry.experiment()])
     assert [(run.info.run_name, run.data.tags) for run in runs if run.info.status == "RUNNING"] == []
     assert "KILLED" in {run.info.status for run in runs}

@@ -175,7 +175,7 @@ def crown(
     verdict = challenger["verdict"]
     rows = changes.history(database, problem.model)
     before = lineage.champion_of(rows)
-    if current is None and before is not None:
+    if current is None and before is not None and registry.version(problem.model, before):
         raise ChangeRefused(
             f"The champion alias of {problem.model} is gone, though version {before} is champion by the table of "
             f"changes: `artpulse rollback {problem.name}` puts it back. Nothing was promoted."

@@ -16,7 +16,7 @@ from typing import Any
 
 from artpulse_core.agent.patience import Patient
 from artpulse_core.agent.socket import TALKERS, Operation
-from artpulse_core.control import promotion, traffic, verdicts
+from artpulse_core.control import lineage, promotion, traffic, verdicts
 from artpulse_core.control.overview import overview
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Plan
@@ -143,10 +143,10 @@ class Operations:
         signed, expected = self._signed(request), request["expected"]
         first = changes.by_key(self._db, signed["idempotency_key"]) if signed["idempotency_key"] else None
         if expected is None and first is None:
-            known = changes.last_champion(self._db, problem.model)
+            known = lineage.champion_of(changes.history(self._db, problem.model))
             if known is not None:
                 raise ChangeConflict(
-                    f"The champion of {problem.model} is version {known.target}, not none; look again and repeat."
+                    f"The champion of {problem.model} is version {known}, not none; look again and repeat."
                 )
         return promotion.freeze(
             self._db,

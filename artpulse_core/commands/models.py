@@ -178,7 +178,9 @@ def diff(settings: Settings, *, problem: str, a: str, b: str) -> Reply:
         bundles = []
         for side, info in zip("ab", infos, strict=True):
             row = changes.registration(database, chosen.model, info.version)
-            recorded = row.rollout["digest"] if row is not None and row.rollout is not None else info.digest
+            recorded = (
+                str(row.rollout.get("digest")) if row is not None and row.rollout is not None else info.digest
+            )
             try:
                 folder = registry.download(chosen.model, info.version, Path(scratch) / side)
                 bundles.append(bundle.load(folder, recorded))

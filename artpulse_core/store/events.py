@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from artpulse_core.control.rollout import Counts, Stage, Window
 from artpulse_core.errors import FeedbackRefused
-from artpulse_core.store.clock import stamp
+from artpulse_core.store.clock import parse, stamp
 from artpulse_core.store.database import Database
 from artpulse_core.store.tables import events, labels
 
@@ -25,7 +25,6 @@ SLOTS = ("primary", "secondary")
 CLOCK_AHEAD = timedelta(
     hours=1
 )  # a host whose clock is fast: what its slots did counts now, not when we catch up
-LONGEST_JUMP, SHORTEST_WAIT = timedelta(days=1), timedelta(hours=1)
 WIDTHS = {item.name: item.type.length or 0 for item in events.columns if isinstance(item.type, String)}
 
 
@@ -92,6 +91,13 @@ def count(db: Database, problem: str) -> int:
     with db.read() as connection:
         query = select(func.count()).select_from(events).where(events.c.problem == problem)
         return int(connection.execute(query).scalar_one())
+
+
+def newest(db: Database, before: datetime) -> datetime | None:
+    """The time of the newest event before a time, or None."""
+    with db.read() as connection:
+        found = connection.execute(select(func.max(events.c.at)).where(events.c.at < stamp(before))).scalar()
+        return None if found is None else parse(str(found))
 
 
 def slot_counts(
@@ -225,23 +231,6 @@ def labelled(
     query = query.order_by(labels.c.at.desc(), events.c.id.desc()).limit(limit)
     with db.read() as connection:
         return [dict(row) for row in connection.execute(query).mappings()][::-1]
-
-
-def believable(db: Database, now: datetime) -> bool:
-    """Whether events may be deleted by a clock that says ``now``: one that jumped ahead makes all of them old.
-
-    PostgreSQL is asked for its own time, which must not be more than a day behind. SQLite lives by the same clock; here
-    an event must lie between an hour and a day before ``now``, since those that came after a jump are younger. A jump
-    that nobody mends for an hour is believed there; and where nobody asked for a day, nothing is deleted until
-    somebody has. Raises ``StoreError``.
-    """
-    if db.dialect == "postgresql":
-        with db.read() as connection:
-            there: datetime = connection.execute(select(func.now())).scalar_one()
-        return now - there <= LONGEST_JUMP
-    recent = events.c.at.between(stamp(now - LONGEST_JUMP), stamp(now - SHORTEST_WAIT))
-    with db.read() as connection:
-        return connection.execute(select(events.c.id).where(recent).limit(1)).first() is not None
 
 
 def purge(db: Database, older_than: datetime, *, limit: int | None = None) -> int:

@@ -69,7 +69,7 @@ def refused(db: Database, **over: Any) -> Change:
         "model": "m", "action": "promote", "expected": 1, "target": 2, "actor": "a", "reason": "r",
         "verdict": {"decision": "reject"}, "idempotency_key": None, "outcome": "The gate says reject.", "now": NOW, **over,
     }  # fmt: skip
-    return changes.refuse(db, **request)
+    return changes.record(db, "refused", **request)
 
 
 def test_a_refused_request_is_recorded_with_its_sentence_and_without_a_lock(db: Database) -> None:
@@ -229,19 +229,13 @@ def test_a_table_that_was_made_anew_is_found_against_a_head_noted_earlier(db: Da
     assert changes.verify_chain(db, noted) is not None
 
 
-def test_the_last_champion_and_the_registration_are_found_by_done_rows_only(db: Database) -> None:
+def test_the_registration_is_found_by_done_rows_only(db: Database) -> None:
     changes.close(db, opened(db, action="register", target=1, rollout={"digest": "d1"}), NOW)
     changes.undo(db, opened(db, action="register", target=2, rollout={"digest": "d2"}), NOW)
-    changes.close(db, opened(db, target=1), NOW)
-    changes.undo(db, opened(db, target=2), NOW)
-    champion = changes.last_champion(db, "m")
     registered = changes.registration(db, "m", 1)
-    assert champion is not None
-    assert champion.target == 1
     assert registered is not None
     assert registered.rollout == {"digest": "d1"}
     assert changes.registration(db, "m", 2) is None
-    assert changes.last_champion(db, "other") is None
 
 
 def test_rows_of_the_first_release_are_sealed_in_the_order_in_which_they_closed(url: str) -> None:
