@@ -17,14 +17,14 @@ from artpulse_assets.demo.server import Server, ServerFailed
 from artpulse_core.commands.finding import opened
 from artpulse_core.commands.telling import Wanted
 from artpulse_core.commands.telling import tell as tell_host
-from artpulse_core.control import notes, promotion, traffic
+from artpulse_core.control import lineage, notes, promotion, traffic
 from artpulse_core.control.verdicts import verdict_of
 from artpulse_core.data import problems
 from artpulse_core.data.generator import generate, picture
 from artpulse_core.data.painting import LABELS, Style
 from artpulse_core.exchange import control
 from artpulse_core.settings import Settings
-from artpulse_core.store import events
+from artpulse_core.store import changes, events
 
 SEED = 5
 FIRST = 40  # pictures a label for the first training
@@ -124,8 +124,10 @@ class Story:
         champion = registry.alias(problem.model, "champion")
         verdict = verdict_of(database, problem.name, outcome["version"], champion)
         agreed = verdict is not None and verdict["decision"] == "promote"
+        # a demonstration before this one rolled it back, or the gate does not agree
+        over = not agreed or outcome["version"] in lineage.rejected(changes.history(database, problem.model))
         self.say(f"  gate: {outcome['decision']}. {outcome['summary']}")
-        if not agreed:
+        if over:
             self.say("  An operator overrides it, with a reason that stays in the change table.")
         promotion.promote(
             database,
@@ -134,9 +136,9 @@ class Story:
             outcome["version"],
             expected=champion,
             actor=ACTOR,
-            reason="the gate said promote" if agreed else "to show an override in the demonstration",
+            reason="to show an override in the demonstration" if over else "the gate said promote",
             verdict=verdict,
-            override=not agreed,
+            override=over,
             now=datetime.now(UTC),
         )
         self._served(server, problem.name, problem.model, outcome["version"])

@@ -174,13 +174,17 @@ def crown(
     current = registry.alias(problem.model, "champion")
     verdict = challenger["verdict"]
     rows = changes.history(database, problem.model)
-    before = lineage.champion_of(rows)
-    if current is None and before is not None:
-        raise ChangeRefused(
-            f"The champion alias of {problem.model} is gone, though version {before} is champion by the table of "
-            f"changes: `artpulse rollback {problem.name}` puts it back. Nothing was promoted."
-        )
     if current is None:
+        before = changes.last_champion(database, problem.model)
+        if (
+            before is not None
+            and before.target is not None
+            and registry.version(problem.model, before.target)
+        ):
+            raise ChangeRefused(
+                f"The champion alias of {problem.model} was removed by hand: `artpulse rollback {problem.name} --reason …` "
+                f"puts version {before.target} back. Nothing was promoted."
+            )
         if verdict["decision"] != "promote":
             raise ChangeRefused(
                 f"Version {challenger['version']} of {problem.model} is not good enough for a first champion: "

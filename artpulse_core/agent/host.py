@@ -37,7 +37,6 @@ from artpulse_core.store.database import Database
 log = logging.getLogger(__name__)
 SHIP_SECONDS = 0.5
 FOLLOW_SECONDS = 1.0
-WATCH_SECONDS = 2.0
 REPORT_SECONDS = 1.0
 PING_SECONDS = 5.0
 LAST_SHIP_SECONDS = 10.0
@@ -75,7 +74,7 @@ class Agent:
             self._polling,
             self._emptying,
             Rhythm(self._follow, lambda: FOLLOW_SECONDS),
-            Rhythm(self._watch, lambda: WATCH_SECONDS * jitter()),
+            Rhythm(self._watch, lambda: self._watcher.pause * jitter()),
             Rhythm(self._report, lambda: REPORT_SECONDS),
             Rhythm(self._purge, lambda: upkeep.PURGE_SECONDS * jitter() if self._migrated.is_set() else 1.0),
         )

@@ -66,7 +66,7 @@ def _store(db: Database, lines: list[dict[str, Any]]) -> tuple[int, list[tuple[d
 
 def _set_aside(path: Path, wrong: list[tuple[dict[str, Any], str]]) -> None:
     data = b"".join(orjson.dumps({"reason": reason, "line": line}) + b"\n" for line, reason in wrong)
-    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
+    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o640)
     try:
         os.write(descriptor, data)
     finally:

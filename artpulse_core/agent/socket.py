@@ -94,7 +94,7 @@ class ControlSocket:
             )
         except (TypeError, ValueError):
             return _refusal("bad_request", "The deadline is not a number of seconds.")
-        return self._within(max(deadline, SHORTEST_WAIT), operation, request)
+        return self._within(max(SHORTEST_WAIT, deadline), operation, request)  # NaN is the shortest
 
     def _within(self, seconds: float, operation: Operation, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The operation's answer, or that it did not come in time: who asks has stopped waiting by then.

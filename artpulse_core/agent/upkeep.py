@@ -66,9 +66,11 @@ class Reporter:
 def purge(db: Database, now: datetime, days: int, *, pause: Callable[[float], None] = time.sleep) -> int:
     """Delete events older than ``days`` in small batches, and reports of silent hosts; returns how many events went.
 
-    Raises ``StoreError``; what was deleted until then stays deleted.
+    A clock that is ahead must not delete what is young: time is the earliest of ``now``, what the database server says
+    and the newest event. Raises ``StoreError``; what was deleted until then stays deleted.
     """
     hosts.forget(db, now - SILENT)
+    now = min(now, db.now(now), events.newest(db) or now)
     gone = 0
     for _ in range(PURGE_BATCHES):
         found = events.purge(db, now - timedelta(days=days), limit=PURGE_ROWS)

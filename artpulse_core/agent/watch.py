@@ -7,6 +7,7 @@ Belongs here: ticking the rollouts this host takes part in. Does not belong here
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,23 +19,34 @@ from artpulse_core.exchange.release import Release
 from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
+WATCH_SECONDS = 2.0
+REST = 20.0  # as many times the last look: it costs a twentieth of a core at most
 
 
 class Watch:
-    """One host's look at its rollouts; used from one thread."""
+    """One host's look at its rollouts; used from one thread. ``pause`` is how long it rests before the next, in seconds."""
 
     def __init__(self, db: Database, registry: Registry, actor: str, clock: Callable[[], datetime]) -> None:
         self._db = db
         self._registry = registry
         self._actor = actor
         self._clock = clock
-        self._away: str | None = None
+        self._unwatched: dict[str, str] = {}
+        self.pause = WATCH_SECONDS
 
     def look(self, release: Release | None) -> Mapping[str, Any] | None:
         """Tick each rollout of ``release`` once: what was said by problem, None when none runs.
 
-        A database or registry that is away is said once, until it answers again.
+        A database or registry that is away is said once, until it answers again. Whatever else goes wrong with one
+        rollout, as a row of the table that another hand has altered, ends neither the agent nor the watch of the others.
         """
+        begun = time.monotonic()
+        try:
+            return self._look(release)
+        finally:  # the evidence of a long rollout is read anew each time
+            self.pause = max(WATCH_SECONDS, REST * (time.monotonic() - begun))
+
+    def _look(self, release: Release | None) -> Mapping[str, Any] | None:
         running = [name for name, item in (release.problems if release else {}).items() if item.secondary]
         if release is None or not running:
             return None
@@ -46,19 +58,21 @@ class Watch:
                     self._db, self._registry, model, name, may="abort", actor=self._actor, now=self._clock()
                 )
             except ArtPulseError as error:
-                self._unable(error.message)
-                said[name] = error.message
+                said[name] = self._unable(name, error.message)
                 continue
-            self._unable(None)
+            except Exception as error:  # noqa: BLE001 - the agent has more to do than this rollout
+                said[name] = self._unable(name, f"{type(error).__name__}: {error}")
+                continue
+            if self._unwatched.pop(name, None) is not None:
+                log.info("rollout is watched again", extra={"fields": {"problem": name}})
             said[name] = tick.sentence
             if tick.change is not None and not tick.change.replayed:
                 fields = {"problem": name, "change": tick.change.sequence, "reason": tick.sentence}
                 log.error("rollout stopped", extra={"fields": fields})
         return said
 
-    def _unable(self, reason: str | None) -> None:
-        if reason is not None and self._away is None:
-            log.error("rollouts cannot be watched", extra={"fields": {"reason": reason}})
-        elif reason is None and self._away is not None:
-            log.info("rollouts are watched again")
-        self._away = reason
+    def _unable(self, name: str, reason: str) -> str:
+        if name not in self._unwatched:
+            log.error("rollout cannot be watched", extra={"fields": {"problem": name, "reason": reason}})
+        self._unwatched[name] = reason
+        return reason

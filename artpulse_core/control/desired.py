@@ -19,6 +19,7 @@ from artpulse_core.store.changes import Change
 from artpulse_core.store.database import Database
 
 LOOK_BACK = 100
+COUNTING = ("open", "done")
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,13 @@ def followed(db: Database, old: ProblemRelease) -> ProblemRelease:
 def _recent(db: Database, model: str) -> list[Change]:
     """Rows back to the one that made the champion, which is as far as the state of a rollout goes; newest first.
 
-    A host asks every second: a table that has grown for years must not be read whole each time.
+    A host asks every second: a table that has grown for years must not be read whole each time, nor must somebody who
+    is refused again and again push the champion out of sight.
     """
-    rows = changes.history(db, model, LOOK_BACK)
+    rows = changes.history(db, model, LOOK_BACK, states=COUNTING)
     if len(rows) < LOOK_BACK or lineage.champions(rows):
         return rows
-    return changes.history(db, model)
+    return changes.history(db, model, states=COUNTING)
 
 
 def _audited(rows: list[Change], champion: int) -> bool:

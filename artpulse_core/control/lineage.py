@@ -163,15 +163,11 @@ def aliases_of(rows: Iterable[Change], existing: Collection[int]) -> dict[str, i
 
 
 def only_forward(row: Change) -> bool:
-    """Whether a row takes something away: an abort or a freeze. It is completed after a crash and never undone.
+    """Whether a row is an abort: it is completed after a crash and never undone.
 
-    So an abort counts as soon as its row is open; the aliases may follow when the registry answers again.
+    So it counts as soon as its row is open; the aliases may follow when the registry answers again.
     """
-    document = row.rollout or {}
-    return bool(
-        (row.action == "freeze" and document.get("frozen"))
-        or (row.action == "rollout" and document.get("outcome"))
-    )
+    return row.action == "rollout" and bool((row.rollout or {}).get("outcome"))
 
 
 def _has_state(row: Change) -> bool:

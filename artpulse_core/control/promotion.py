@@ -50,9 +50,8 @@ def promote(
     overrides it with a reason, ``ChangeConflict`` when the champion is another than expected, a newer state row counts
     or a change is under way, ``RegistryError``, ``StoreError``.
     """
-    request = Request(
-        model, "promote", actor, reason, {"version": version}, expected, version, verdict, idempotency_key
-    )
+    asked = {"version": version, **rules.over_the_gate(override)}
+    request = Request(model, "promote", actor, reason, asked, expected, version, verdict, idempotency_key)
 
     def decide(seen: Seen) -> Decision:
         rules.check_reason(request)
@@ -178,26 +177,26 @@ def carry_out(
     if (first := rules.replayed(db, request)) is not None:
         return first
     with alone(db, request.model):
-        settle(db, registry, request.model, now)
+        if request.action != "freeze":
+            settle(db, registry, request.model, now)
         if (first := rules.replayed(db, request)) is not None:  # it was open, or made while we waited
             return first
         seen = Seen(db, registry, request.model)
-        asked = {"asked": dict(request.asked)}
+        columns, asked = request.columns(), {"asked": dict(request.asked)}
         try:
             decision = decide(seen)
         except (ChangeRefused, ChangeConflict) as no:
-            given = {"expected": request.expected, "target": request.target}
+            columns |= {"expected": request.expected, "target": request.target}
             document = {**asked, "code": no.code}
-            changes.refuse(db, **request.columns(), **given, rollout=document, outcome=no.message, now=now)
+            changes.record(db, "refused", **columns, rollout=document, outcome=no.message, now=now)
             raise
-        row = changes.open_change(
-            db,
-            **request.columns(),
-            expected=decision.expected,
-            target=decision.target,
-            rollout={**decision.rollout, **asked},
-            now=now,
-        )
+        columns |= {"expected": decision.expected, "target": decision.target}
+        columns |= {"rollout": {**decision.rollout, **asked}, "now": now}
+        if (
+            request.action == "freeze"
+        ):  # no alias moves: done at once, beside a row that waits for the registry
+            return changes.record(db, "done", **columns)
+        row = changes.open_change(db, **columns)
         try:
             if row.action in MOVING and row.target is not None:
                 registry.set_alias(row.model, CHAMPION, row.target)
@@ -209,11 +208,11 @@ def carry_out(
 
 
 @contextlib.contextmanager
-def alone(db: Database, model: str) -> Iterator[None]:
-    """Hold the lock on the changes of ``model``. Raises ``ChangeConflict`` when a living process holds it."""
+def alone(db: Database, model: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock on the changes of ``model``; unless ``wait``, ``ChangeConflict`` when a living process holds it."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(db.lock(f"change of {model}"))
+            stack.enter_context(db.lock(f"change of {model}", wait=wait))
         except LockHeld:
             raise ChangeConflict(f"Another change of {model} is under way; try again in a moment.") from None
         yield
@@ -243,10 +242,9 @@ def _settle_row(db: Database, registry: Registry, row: Change, now: datetime) ->
 
 
 def _complete(db: Database, registry: Registry, row: Change, now: datetime) -> Change:
-    if row.action != "freeze":
-        rows = [item for item in changes.history(db, row.model) if item.sequence != row.sequence]
-        champion = row.target if row.action in changes.MAKES_CHAMPION else None
-        aliases.align(registry, row.model, [*rows, replace(row, state="done")], champion)
+    rows = [item for item in changes.history(db, row.model) if item.sequence != row.sequence]
+    champion = row.target if row.action in changes.MAKES_CHAMPION else None
+    aliases.align(registry, row.model, [*rows, replace(row, state="done")], champion)
     return changes.close(db, row, now)
 
 
@@ -264,9 +262,12 @@ def _take_back(
             return found
         if lineage.only_forward(row):
             return found if isinstance(error, ArtPulseError) else None
+        rows = changes.history(db, row.model)
         if row.action in MOVING and registry.alias(row.model, CHAMPION) == row.target:
-            aliases.point(registry, row.model, CHAMPION, row.expected)
-        aliases.align(registry, row.model, changes.history(db, row.model))
+            # Closed by another: our lock was lost with its connection, and the table may have gone on since.
+            before = row.expected if found.state == "open" else lineage.champion_of(rows)
+            aliases.point(registry, row.model, CHAMPION, before)
+        aliases.align(registry, row.model, rows)
         if found.state == "open":
             changes.undo(db, row, now, str(error))
     return None

@@ -41,9 +41,11 @@ def register(
     Allowed while changes are frozen. Raises ``ChangeConflict``, ``RegistryError``, ``StoreError`` or ``BundleError``.
     """
     manifest = bundle.verify(bundle_dir, digest)
-    with alone(db, model):
+    # Before the lock, which nobody who stops a rollout should find taken by an upload; and a model that took an hour
+    # to train waits its turn.
+    uri = registry.log_bundle(bundle_dir, run_id=run_id, model=model)
+    with alone(db, model, wait=True):
         settle(db, registry, model, now)
-        uri = registry.log_bundle(bundle_dir, run_id=run_id, model=model)
         known = [info.version for info in registry.versions(model)]
         contract = manifest.files["contract.json"]
         changes.open_change(

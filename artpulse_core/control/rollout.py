@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.exchange.release import Mode
 
+MOST_STEPS = 100
+SMALLEST_SHARE = 1e-9
+MODES = get_args(Mode)
 COLOURS = ("blue", "green")
 Outcome = Literal["", "promoted", "failed", "aborted", "ended"]
 
@@ -94,13 +97,22 @@ class Rollout:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Rollout:
-        """The state of a row; keys of a newer release are left out."""
-        known = _known(cls, document)
-        plan = _known(Plan, known.get("plan") or {})
-        if "steps" in plan:
-            plan["steps"] = tuple(plan["steps"])
-        stages = tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages") or ())
-        return cls(**{**known, "plan": Plan(**plan), "stages": stages})
+        """The state of a row; keys of a newer release are left out.
+
+        One that no release wrote, so that it was altered in the database, is the empty state: nothing is rolled out.
+        """
+        try:
+            known = _known(cls, document)
+            plan = _known(Plan, known.get("plan") or {})
+            if "steps" in plan:
+                plan["steps"] = tuple(plan["steps"])
+            stages = tuple(Stage(**_known(Stage, stage)) for stage in known.get("stages") or ())
+            state = cls(**{**known, "plan": Plan(**plan), "stages": stages})
+            check_plan(state.plan)
+        except (AttributeError, TypeError, ChangeRefused):
+            return cls()
+        possible = state.mode in MODES and _number(state.percent) and 0 <= state.percent <= 100
+        return state if possible else cls()
 
 
 @dataclass(frozen=True)
@@ -130,19 +142,31 @@ class Evidence:
 
 
 def check_plan(plan: Plan) -> None:
-    """Raise ``ChangeRefused`` naming the field that cannot be used."""
+    """Raise ``ChangeRefused`` naming the field that cannot be used; NaN and what is no number are none of these."""
     steps = plan.steps
-    if not steps or list(steps) != sorted(set(steps)) or steps[0] <= 0 or steps[-1] > 100:
-        raise ChangeRefused("steps: percents must rise, above 0 and up to 100.")
+    rising = all(_number(step) for step in steps) and all(
+        a < b for a, b in zip((0.0, *steps), steps, strict=False)
+    )
+    if not 0 < len(steps) <= MOST_STEPS or not rising or steps[-1] > 100:
+        raise ChangeRefused(f"steps: up to {MOST_STEPS} percents must rise, above 0 and up to 100.")
     for name in ("alpha", "max_error_increase", "max_slow_increase", "max_label_shift", "hard_share"):
-        if not 0 < getattr(plan, name) <= 1:
-            raise ChangeRefused(f"{name}: a share above 0 and up to 1.")
+        value = getattr(plan, name)
+        if not _number(value) or not SMALLEST_SHARE <= value <= 1:
+            raise ChangeRefused(f"{name}: a share from {SMALLEST_SHARE:g} to 1.")
     for name in ("soak_seconds", "budget_ms"):
-        if not 0 <= getattr(plan, name) < 1e9:
+        value = getattr(plan, name)
+        if not _number(value) or not 0 <= value < 1e9:
             raise ChangeRefused(f"{name}: 0 or more.")
     for name in ("min_samples", "hard_errors"):
-        if getattr(plan, name) < 1:
-            raise ChangeRefused(f"{name}: at least 1; without samples nothing passes.")
+        value = getattr(plan, name)
+        if not _number(value) or not 1 <= value < 2**31 or value != int(value):
+            raise ChangeRefused(f"{name}: at least 1, and whole; without samples nothing passes.")
+    if not isinstance(plan.promote, bool):
+        raise ChangeRefused("promote: true or false.")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12  # NaN is not
 
 
 def _known(shape: type, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,12 +129,22 @@ def expect_known(seen: Seen, expected: int | None) -> None:
 def check_promotion(seen: Seen, version: int, verdict: Mapping[str, Any] | None, *, override: bool) -> None:
     """Raise ``ChangeRefused`` unless ``version`` may become champion in place of whichever is."""
     state = seen.state
-    passed = ("promote", "pass") if state.approved and state.secondary == version else ("promote",)
+    tried = state.approved and state.secondary == version
     check_thawed(seen)
-    check_verdict(verdict, override, "promotion", *passed)
     if seen.champion == version:
         raise ChangeRefused(f"Version {version} of {seen.model} is the champion already.")
     check_version(seen, version)
+    check_verdict(verdict, override, "promotion", *(("promote", "pass") if tried else ("promote",)))
+    check_rejected(seen, version, override=override or tried)
+
+
+def check_rejected(seen: Seen, version: int, *, override: bool) -> None:
+    """Raise ``ChangeRefused`` for a version that was rejected in service: no verdict from before knows of that."""
+    if version in lineage.rejected(seen.rows) and not override:
+        raise ChangeRefused(
+            f"Version {version} of {seen.model} was rejected in service (rolled back, or its rollout failed); "
+            "only an override with a reason brings it back."
+        )
 
 
 def expect_row(seen: Seen, decided_on: int | None) -> None:
@@ -150,7 +160,7 @@ def check_version(seen: Seen, version: int) -> None:
     """The version exists and carries the digest that was recorded when it was registered; else ``ChangeRefused``."""
     info = seen.versions.get(version)
     if info is None:
-        raise ChangeRefused(f"{seen.model} has no version {version}.")
+        raise ChangeRefused(f"{seen.model} has no version {version}: see `artpulse models list`.")
     if not info.digest:
         raise ChangeRefused(
             f"Version {version} of {seen.model} has no digest: it was not registered by ArtPulse."
@@ -183,6 +193,11 @@ def check_thawed(seen: Seen) -> None:
         )
 
 
+def over_the_gate(override: bool) -> dict[str, bool]:
+    """What a request says of an override in its row; nothing when there is none."""
+    return {"override": True} if override else {}
+
+
 def check_reason(request: Request) -> None:
     """Raise ``ChangeRefused`` when nobody says why."""
     if not request.reason.strip():
@@ -206,6 +221,8 @@ def check_verdict(verdict: Mapping[str, Any] | None, override: bool, what: str, 
 def replayed(db: Database, request: Request) -> Change | None:
     """The change this idempotency key carried out before; None when it is new or its change is still open.
 
+    An abort that is open counts already, and is the answer.
+
     Raises what was raised the first time when it was refused, and ``ChangeConflict`` when the key belongs to another
     request, or to one that was taken back.
     """
@@ -225,7 +242,7 @@ def replayed(db: Database, request: Request) -> Change | None:
     if first.state == "undone":
         why = first.outcome or "it was not carried out."
         raise ChangeConflict(f"Change {first.sequence} with this idempotency key was undone: {why}")
-    return first if first.state == "done" else None
+    return first if first.state == "done" or lineage.only_forward(first) else None
 
 
 def named(version: int | None) -> str:

@@ -25,6 +25,7 @@ from artpulse_core.store.database import Database
 
 MODES: Mapping[str, Mode] = {"canary": "canary", "blue_green": "blue_green", "shadow": "shadow"}
 DEFAULT_PLAN = Plan()
+MOST_STAGES = 200  # each look at a rollout judges every one of them
 
 
 def start(
@@ -53,6 +54,7 @@ def start(
     """
     document = Rollout(plan=plan).to_dict()["plan"]
     asked = {"do": "start", "version": version, "mode": mode, "percent": percent, "plan": document}
+    asked |= rules.over_the_gate(override)
     request = Request(model, "rollout", actor, reason, asked, expected, version, verdict, idempotency_key)
 
     def decide(seen: Seen) -> Decision:
@@ -65,6 +67,7 @@ def start(
         rules.check_reason(request)
         rules.check_thawed(seen)
         rules.check_verdict(verdict, override, "rollout", "promote", "inconclusive")
+        rules.check_rejected(seen, version, override=override)
         if seen.champion is None:
             raise ChangeRefused(
                 f"{model} has no champion to put version {version} beside; promote a first one."
@@ -135,6 +138,11 @@ def set_percent(
         state = _running(seen)
         _audited(seen)
         share = _share(state.mode, percent)
+        if len(state.stages) >= MOST_STAGES:
+            raise ChangeRefused(
+                f"The rollout of version {state.secondary} of {model} has had {MOST_STAGES} shares; abort it and "
+                "start another."
+            )
         stages = (*state.stages, Stage(share, stamp(now)))
         after = replace(state, percent=share, stages=stages, paused=False)
         return Decision(state.primary, state.secondary, after.to_dict())

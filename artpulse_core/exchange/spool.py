@@ -105,7 +105,7 @@ class SpoolWriter:
         # Locked before it gets the name the reader looks for: a file without a lock has no writer.
         hidden = self._folder / f".{name}.new"
         self._folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o644)
+        descriptor = os.open(hidden, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY, 0o640)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             hidden.rename(self._folder / f"{name}.jsonl")

@@ -2,7 +2,11 @@
 
 Belongs here: pure functions over rows as mappings. Does not belong here: reading or writing a row (``changes``).
 The first chain goes by sequence, the second by the order of closing; a row closes once, so both only ever grow.
-Neither has a key: who can write the table can make both anew, and only a head that was noted elsewhere shows that.
+
+What somebody who can write the database can do unseen, because the chains have no key: make both anew from any row
+on, or cut rows off their end (only a head that was noted elsewhere shows either); append a row, whose actor is what
+it says; open one that the next recovery completes. And what stands outside the table is in no chain: gate reports,
+events, labels, the aliases and tags in MLflow (a digest is compared with the row that registered it).
 """
 
 from __future__ import annotations
@@ -70,16 +74,14 @@ def first_broken(rows: Iterable[Mapping[str, Any]], head: Head | None = None) ->
     ``rows`` are all rows by sequence. With ``head``, noted earlier, rows that were cut off the end are missed too.
     """
     rows = list(rows)
+    places = [_opened(rows), _closed(rows)]
     if head is not None and head.sequence > len(rows):
-        head_broken: int | None = len(rows) + 1
+        places.append(len(rows) + 1)
     elif head is not None and head.sequence and rows[head.sequence - 1]["hash"] != head.hash:
-        head_broken = head.sequence
+        places.append(head.sequence)
     elif head is not None and head.seal != FIRST and head.seal not in {row["seal"] for row in rows}:
-        head_broken = max((row["sequence"] for row in rows if row["seal"]), default=1)
-    else:
-        head_broken = None
-    found = [place for place in (_opened(rows), _closed(rows), head_broken) if place is not None]
-    return min(found, default=None)
+        places.append(max((place for place, row in enumerate(rows, start=1) if row["seal"]), default=1))
+    return min((place for place in places if place is not None), default=None)
 
 
 def _opened(rows: list[Mapping[str, Any]]) -> int | None:
@@ -92,17 +94,22 @@ def _opened(rows: list[Mapping[str, Any]]) -> int | None:
 
 
 def _closed(rows: list[Mapping[str, Any]]) -> int | None:
-    for row in rows:
+    closed = []
+    # Places and not sequences: SQLite keeps any type in any column.
+    for place, row in enumerate(rows, start=1):
         ended = (row["closing"], row["seal"], row["closed_at"])
         if any((item is None) != (row["state"] == "open") for item in ended):
-            return int(row["sequence"])
+            return place
         if row["state"] in ("open", "done") and row["outcome"] is not None:
-            return int(row["sequence"])
+            return place
+        if isinstance(row["closing"], int):
+            closed.append((row["closing"], place, row))
+        elif row["closing"] is not None:
+            return place
     previous = FIRST
-    closed = sorted((row for row in rows if row["closing"] is not None), key=lambda row: row["closing"])
-    for expected, row in enumerate(closed, start=1):
-        if row["closing"] != expected or row["seal"] != seal(previous, row):
-            return int(row["sequence"])
+    for expected, (closing, place, row) in enumerate(sorted(closed, key=lambda found: found[:2]), start=1):
+        if closing != expected or row["seal"] != seal(previous, row):
+            return place
         previous = row["seal"]
     return None
 
@@ -112,4 +119,4 @@ def _is_digest(text: str) -> bool:
 
 
 def _sha256(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=repr)).hexdigest()

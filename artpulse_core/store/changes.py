@@ -8,7 +8,7 @@ Belongs here: the rows, the one-open-row lock, idempotency keys and the two chai
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,11 +94,14 @@ def open_change(
         return _open(connection, request)
 
 
-def refuse(db: Database, *, outcome: str, now: datetime, **request: Any) -> Change:
-    """Record a request that was refused, and why; takes what ``open_change`` takes and locks nothing."""
+def record(db: Database, state: str, *, now: datetime, outcome: str | None = None, **request: Any) -> Change:
+    """A row that is opened and closed in one transaction: ``refused`` with why, or ``done`` where no alias moves.
+
+    Takes what ``open_change`` takes, and does not mind another row that is open.
+    """
     with _writing(db) as connection:
-        values = _insert(connection, _request(now, **request), "refused")
-        return _finish(db, connection, values["sequence"], "refused", "refused", now, outcome)
+        values = _insert(connection, _request(now, **request), state)
+        return _finish(db, connection, values["sequence"], state, state, now, outcome)
 
 
 def reopen(db: Database, change: Change, target: int, now: datetime, outcome: str) -> Change:
@@ -123,14 +126,21 @@ def undo(db: Database, change: Change, now: datetime, outcome: str = "") -> Chan
 
 
 def history(
-    db: Database, model: str | None = None, limit: int | None = None, *, before: int | None = None
+    db: Database,
+    model: str | None = None,
+    limit: int | None = None,
+    *,
+    before: int | None = None,
+    states: Collection[str] = (),
 ) -> list[Change]:
-    """The newest ``limit`` rows (of one model, with a sequence below ``before``), newest first."""
+    """The newest ``limit`` rows (of one model, with a sequence below ``before``, in one of ``states``), newest first."""
     query = select(changes).order_by(changes.c.sequence.desc()).limit(limit)
     if model is not None:
         query = query.where(changes.c.model == model)
     if before is not None:
         query = query.where(changes.c.sequence < before)
+    if states:
+        query = query.where(changes.c.state.in_(states))
     with db.read() as connection:
         return [Change(**row) for row in connection.execute(query).mappings()]
 

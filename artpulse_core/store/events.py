@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from artpulse_core.control.rollout import Counts, Stage, Window
 from artpulse_core.errors import FeedbackRefused
-from artpulse_core.store.clock import stamp
+from artpulse_core.store.clock import parse, stamp
 from artpulse_core.store.database import Database
 from artpulse_core.store.tables import events, labels
 
@@ -91,6 +91,13 @@ def count(db: Database, problem: str) -> int:
     with db.read() as connection:
         query = select(func.count()).select_from(events).where(events.c.problem == problem)
         return int(connection.execute(query).scalar_one())
+
+
+def newest(db: Database) -> datetime | None:
+    """The time of the newest event, or None."""
+    with db.read() as connection:
+        found = connection.execute(select(func.max(events.c.at))).scalar()
+        return None if found is None else parse(str(found))
 
 
 def slot_counts(

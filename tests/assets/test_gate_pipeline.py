@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artpulse_assets.pipeline import gate
+from artpulse_assets.pipeline import gate, govern
 from artpulse_assets.pipeline.dataset import TestRows
+from artpulse_core import settings
+from artpulse_core.control.registry import Registry, VersionInfo
+from artpulse_core.data import problems
+from artpulse_core.errors import ChangeRefused
 from artpulse_core.gates import Verdict
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import Predictor
+from artpulse_core.store import changes
+from artpulse_core.store.database import Database
 from tests.bundles import LABELS, make_bundle
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -110,3 +116,35 @@ def test_a_stricter_policy_file_is_the_one_that_counts(bundles: Path, tmp_path: 
     verdict = gate.judge(rows(bundles / "new"), bundles / "new", bundles / "old", policy=strict, now=NOW)
     assert verdict.decision == "inconclusive"
     assert rules(verdict)["test_rows"] is None
+
+
+def test_an_alias_that_was_removed_by_hand_makes_no_challenger_a_first_champion(tmp_path: Path) -> None:
+    found = settings.load({}, home=tmp_path)
+    database = Database(found.database)
+    database.migrate()
+    problem = problems.get(found, "art_core5")
+    row = changes.open_change(
+        database, model=problem.model, action="promote", expected=None, target=4, actor="ann", reason="first",
+        verdict=None, idempotency_key=None, now=NOW,
+    )  # fmt: skip
+    changes.close(database, row, NOW)
+
+    class Emptied(Registry):
+        def alias(self, model: str, alias: str) -> None:
+            return None
+
+        def version(self, model: str, version: int) -> VersionInfo | None:
+            return VersionInfo(4, "", (), {}, 0, None) if version == 4 else None
+
+    with pytest.raises(ChangeRefused, match=r"was removed by hand: `artpulse rollback.* puts version 4 back"):
+        govern.crown(
+            problem,
+            {"version": 5, "verdict": {"decision": "promote"}},
+            settings=found,
+            database=database,
+            registry=Emptied(found),
+            now=NOW,
+            actor="test",
+        )
+    assert len(changes.history(database)) == 1
+    database.dispose()

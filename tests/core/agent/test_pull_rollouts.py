@@ -13,7 +13,7 @@ from artpulse_core.agent import pull
 from artpulse_core.control import desired, promotion, traffic
 from artpulse_core.control.desired import Desired
 from artpulse_core.control.registry import Registry
-from artpulse_core.errors import BundleError, RegistryError, StoreError
+from artpulse_core.errors import BundleError, ChangeRefused, RegistryError, StoreError
 from artpulse_core.exchange.release import ProblemRelease
 from artpulse_core.store import changes
 from tests.core.agent.hosts import Host, away
@@ -166,7 +166,7 @@ def test_a_champion_that_is_refused_leaves_the_old_one_alone_without_a_rollout_o
 def test_without_a_database_the_rollout_goes_on_as_long_as_its_champion_does(
     three: House, rolling: Rolling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: Any) -> Any:
+    def gone(*_: Any, **__: Any) -> Any:
         raise StoreError("away")
 
     host = Host(three)
@@ -281,9 +281,13 @@ def test_only_the_newest_rows_are_read_and_all_of_them_when_the_champion_is_olde
     asked: list[int | None] = []
     real = changes.history
 
-    def counted(db: Any, model: str | None = None, limit: int | None = None) -> Any:
+    def counted(db: Any, model: str | None = None, limit: int | None = None, **more: Any) -> Any:
         asked.append(limit)
-        return real(db, model, limit)
+        return real(db, model, limit, **more)
+
+    for _ in range(3):
+        with pytest.raises(ChangeRefused):  # refusals push nothing out of sight
+            rolling.start(percent=10)
 
     monkeypatch.setattr(changes, "history", counted)
     wanted = [desired.desired(three.db, three.registry, MODEL, None)]

@@ -78,6 +78,28 @@ def test_a_request_that_cannot_be_used_is_refused_by_code(path: Path, data: byte
 
 
 @pytest.mark.usefixtures("ear")
+@pytest.mark.parametrize("deadline", ["nan", "-inf", -1, 1e300])
+def test_an_odd_deadline_is_answered(path: Path, deadline: object) -> None:
+    assert raw(path, orjson.dumps({"op": "echo", "word": "x", "deadline": deadline}) + b"\n")["ok"]
+
+
+@pytest.mark.usefixtures("ear")
+def test_a_hundred_callers_at_once_are_all_answered(path: Path) -> None:
+    said: list[Any] = []
+    callers = [
+        threading.Thread(
+            target=lambda n=n: said.append(control.call(path, "echo", deadline=10.0, word=n)["said"])
+        )
+        for n in range(100)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(said) == list(range(100))
+
+
+@pytest.mark.usefixtures("ear")
 def test_a_caller_never_waits_beyond_its_deadline(path: Path) -> None:
     with pytest.raises(AgentUnavailable):
         control.call(path, "slow", deadline=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -124,7 +125,29 @@ def test_a_database_away_is_said_once_by_the_watch(
                 assert watch.look(release) == {"art_core5": str(error)}
         watch.look(release)
     said = [record.getMessage() for record in caplog.records if "watched" in record.getMessage()]
-    assert said == ["rollouts cannot be watched", "rollouts are watched again"] * 2
+    assert said == ["rollout cannot be watched", "rollout is watched again"] * 2
+
+
+def test_a_watch_rests_twenty_times_as_long_as_it_looked_and_outlives_a_rollout_it_cannot_judge(
+    three: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from artpulse_core.control import delivery
+
+    Rolling(three).start(percent=10)
+    host = Host(three)
+    host.puller.poll()
+    watch = Watch(three.db, three.registry, "agent:here", lambda: NOW)
+
+    def slow(*_: Any, **__: Any) -> Any:
+        time.sleep(0.2)
+        raise ZeroDivisionError("a plan that was altered")
+
+    monkeypatch.setattr(delivery, "tick", slow)
+    said = watch.look(releases.read(host.run))
+    assert said == {"art_core5": "ZeroDivisionError: a plan that was altered"}
+    assert 4.0 <= watch.pause < 12.0
+    assert watch.look(None) is None
+    assert watch.pause == 2.0
 
 
 def test_a_host_reports_at_each_change_and_every_fifteen_seconds(house: House) -> None:
@@ -163,7 +186,8 @@ def test_events_older_than_their_days_go_in_batches(house: House, monkeypatch: p
     )
     hosts.put(house.db, "silent", {}, NOW - timedelta(days=3))
     pauses: list[float] = []
-    assert upkeep.purge(house.db, NOW, 4, pause=pauses.append) == 5
+    ahead = NOW + timedelta(days=3650)  # a host that woke up in another decade
+    assert upkeep.purge(house.db, ahead, 4, pause=pauses.append) == 5
     assert len(pauses) == 2
     assert events.count(house.db, "art_core5") == 5
     assert hosts.recent(house.db, NOW - timedelta(days=9)) == []

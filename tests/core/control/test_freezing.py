@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from artpulse_core.control import promotion
 from artpulse_core.errors import ChangeRefused
-from tests.core.control.conftest import MODEL, Away, House
+from artpulse_core.store import changes
+from tests.core.control.conftest import MODEL, NOW, Away, Breaking, House
 
 Ask = Callable[[], object]
 
@@ -43,3 +45,19 @@ def test_frozen_changes_are_refused_by_name_and_what_takes_away_is_not(three: Ho
 def test_freezing_works_while_the_registry_is_away(three: House) -> None:
     assert three.freeze(registry=Away(three.settings)).state == "done"
     assert three.freeze(False, registry=Away(three.settings)).state == "done"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_freezing_works_beside_a_row_that_waits_for_the_registry(three: House, killed: bool) -> None:
+    away = Away(three.settings)
+    if killed:
+        with pytest.raises(KeyboardInterrupt):
+            three.promote(3, 2, Breaking(three.settings, "set_alias", KeyboardInterrupt, after=True))
+    else:
+        three.start(3, 2)
+        three.abort(away)
+    assert three.freeze(registry=away).state == "done"
+    assert [row.state for row in promotion.recover(three.db, three.registry, NOW)] == ["done"]
+    assert changes.verify_chain(three.db) is None
+    with pytest.raises(ChangeRefused, match="frozen by night watch"):
+        three.promote(1, 3 if killed else 2)

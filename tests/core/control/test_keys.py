@@ -103,3 +103,11 @@ def test_repeating_a_key_gives_the_first_answer_of_each_action(three: House) -> 
     for other in others:
         with pytest.raises(ChangeConflict, match="was used for change"):
             other()
+
+
+def test_an_abort_that_waits_for_the_registry_is_the_answer_to_its_key(three: House) -> None:
+    three.start(3, 2)
+    away = Away(three.settings)
+    first = three.abort(registry=away, idempotency_key="k")
+    again = three.abort(registry=away, idempotency_key="k")
+    assert (first.state, again.sequence, again.replayed) == ("open", first.sequence, True)

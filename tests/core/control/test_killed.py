@@ -71,7 +71,7 @@ def test_a_change_killed_at_any_step_is_completed_or_undone(three: House, name: 
             WALKS[name].act(dead, "walked")
         dead.db.dispose()
         ended.append(check(three, WALKS[name], before, after))
-    assert number >= 4
+    assert number >= 2
     if WALKS[name].key:
         assert (ended[0], ended[-1]) == ("nothing", "done")
 

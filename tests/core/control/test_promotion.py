@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -235,3 +236,57 @@ def test_a_registration_whose_number_was_taken_before_is_recorded_under_its_own(
     assert states(three)[-2:] == [("register", 4, "undone"), ("register", 5, "done")]
     assert three.rows[1].outcome == "The registry made it version 5."
     assert three.aliases["challenger"] == 5
+
+
+def test_a_rejected_version_comes_back_by_an_override_only_whatever_its_old_verdict_said(
+    three: House,
+) -> None:
+    three.promote(3, 2)
+    three.rollback()
+    for again in (three.promote, three.start):
+        with pytest.raises(ChangeRefused, match="was rejected in service"):
+            again(3, 2)
+    row = three.start(3, 2, override=True, reason="the fault was elsewhere")
+    assert row.rollout is not None
+    assert row.rollout["asked"]["override"] is True
+    three.promote(3, 2, verdict={"decision": "pass", "rules": []})  # it has passed what the override allowed
+
+
+def test_a_process_that_lost_its_lock_leaves_the_champion_to_whoever_came_after(
+    three: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A connection to PostgreSQL that breaks takes the lock with it, and the process does not know.
+    monkeypatch.setattr(promotion, "alone", lambda _db, _model: contextlib.nullcontext())
+
+    class Overtaken(Registry):
+        slow = True
+
+        def set_alias(self, model: str, alias: str, version: int) -> None:
+            if self.slow:
+                self.slow = False
+                three.promote(1, 2)
+            super().set_alias(model, alias, version)
+
+    with pytest.raises(ChangeConflict, match="not open any more"):
+        three.promote(3, 2, registry=Overtaken(three.settings))
+    assert three.aliases["champion"] == three.state.primary == 1
+    assert states(three)[-2:] == [("promote", 3, "undone"), ("promote", 1, "done")]
+
+
+def test_a_version_that_is_not_there_is_named_before_its_missing_verdict(three: House) -> None:
+    with pytest.raises(ChangeRefused, match="has no version 9"):
+        three.promote(9, 2, verdict=None)
+    with pytest.raises(ChangeRefused, match="is the champion already"):
+        three.promote(2, 2, verdict=None)
+
+
+def test_a_rollout_is_stopped_while_a_new_version_is_being_uploaded(three: House) -> None:
+    three.start(3, 2)
+
+    class Uploading(Registry):
+        def log_bundle(self, bundle_dir: Path, *, run_id: str, model: str) -> str:
+            three.abort()
+            return super().log_bundle(bundle_dir, run_id=run_id, model=model)
+
+    assert three.register(7, registry=Uploading(three.settings)) == 4
+    assert three.aliases["challenger"] == 4

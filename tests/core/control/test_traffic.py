@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from artpulse_core.control import lineage, promotion
-from artpulse_core.control.rollout import Plan, Rollout
+from artpulse_core.control import lineage, promotion, traffic
+from artpulse_core.control.rollout import Plan, Rollout, check_plan
 from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes
 from artpulse_core.store.clock import stamp
@@ -235,3 +237,36 @@ def test_the_state_of_rows_older_than_rollouts_is_the_champion_alone(three: Hous
     older = [replace(row, rollout=None) if row.action == "promote" else row for row in three.rows]
     assert lineage.state_of(older) == Rollout(primary=2)
     assert lineage.state_of([]) == Rollout()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("steps", (1.0, math.nan)),
+        ("steps", (math.nan,)),
+        ("steps", (math.inf,)),
+        ("steps", ("1", "5")),
+        ("steps", tuple(number / 100 for number in range(1, 10_001))),
+        ("alpha", 1e-320),
+        ("alpha", True),
+        ("hard_errors", math.nan),
+        ("min_samples", math.inf),
+        ("min_samples", 10**400),
+        ("min_samples", "9"),
+        ("promote", "no"),
+    ],
+)
+def test_a_plan_of_odd_numbers_is_refused_by_the_name_of_its_field(field: str, value: Any) -> None:
+    with pytest.raises(ChangeRefused, match=f"^{field}: "):
+        check_plan(replace(Plan(), **{field: value}))
+
+
+def test_a_rollout_has_a_bounded_number_of_shares_and_can_be_stopped_after_them(
+    three: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "MOST_STAGES", 2)
+    three.start(3, 2)
+    three.set_percent(5)
+    with pytest.raises(ChangeRefused, match="has had 2 shares"):
+        three.set_percent(1)
+    assert three.abort().state == "done"

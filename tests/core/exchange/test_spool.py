@@ -221,3 +221,10 @@ def test_a_new_file_that_cannot_be_made_costs_its_lines_and_no_other_descriptor(
 
 def _refused(*_: object) -> None:
     raise OSError("the disk is full")
+
+
+def test_event_lines_are_nobody_elses_to_read(tmp_path: Path) -> None:
+    writer = spool.SpoolWriter(tmp_path)
+    writer.append(lines(1))
+    writer.close()
+    assert [path.stat().st_mode & 0o007 for path in tmp_path.glob("*.jsonl")] == [0]

@@ -69,7 +69,7 @@ def refused(db: Database, **over: Any) -> Change:
         "model": "m", "action": "promote", "expected": 1, "target": 2, "actor": "a", "reason": "r",
         "verdict": {"decision": "reject"}, "idempotency_key": None, "outcome": "The gate says reject.", "now": NOW, **over,
     }  # fmt: skip
-    return changes.refuse(db, **request)
+    return changes.record(db, "refused", **request)
 
 
 def test_a_refused_request_is_recorded_with_its_sentence_and_without_a_lock(db: Database) -> None:
