@@ -90,7 +90,7 @@ class Bundles:
             row = changes.registration(self._db, model, version)
         except StoreError:
             row = None  # the tag alone must do while the database is away
-        if row is not None and row.rollout is not None and row.rollout["digest"] != info.digest:
+        if row is not None and row.rollout is not None and row.rollout.get("digest") != info.digest:
             raise BundleError(
                 f"The digest of version {version} of {model} is not the one that was registered."
             )

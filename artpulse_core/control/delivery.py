@@ -110,17 +110,22 @@ def _moved_by_hand(registry: Registry, model: str, step: Step, state: Rollout) -
 def _key(rows: Iterable[Change], state: Change, decision: str) -> str:
     """One change for each decision on one state row, however many look.
 
-    A try that was taken back (the registry went away) and a lift of a freeze make a new key, because the old one
-    would repeat its first answer for ever. A plain refusal does not: it would be refused again, a row each look.
+    A try that was taken back (the registry went away) or met another champion (moved by hand at that moment), and a
+    lift of a freeze make a new key, because the old one would repeat its first answer for ever. A plain refusal does
+    not: it would be refused again, a row each look.
     """
     key = f"rollout:{state.sequence}:{decision}"
     again = sum(
-        (row.state == "undone" and (row.idempotency_key or "").startswith(key))
+        ((row.idempotency_key or "").startswith(key) and (row.state == "undone" or _raced(row)))
         or (row.state == "done" and row.action == "freeze")
         for row in rows
         if row.sequence > state.sequence
     )
     return f"{key}:{again}" if again else key
+
+
+def _raced(row: Change) -> bool:
+    return row.state == "refused" and (row.rollout or {}).get("code") == ChangeConflict.code
 
 
 def _gate_said(rows: Iterable[Change], state: Rollout) -> Mapping[str, Any] | None:

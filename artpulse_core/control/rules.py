@@ -165,7 +165,8 @@ def check_version(seen: Seen, version: int) -> None:
         raise ChangeRefused(
             f"Version {version} of {seen.model} has no digest: it was not registered by ArtPulse."
         )
-    if _registration(seen.rows, version).get("digest", info.digest) != info.digest:
+    registered = _registration(seen.rows, version)
+    if registered and registered.get("digest") != info.digest:
         raise ChangeRefused(
             f"The digest of version {version} of {seen.model} is not the one that was registered."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, text
 
+from artpulse_core.errors import ChangeRefused
 from artpulse_core.store import chain, changes, tables
 from tests.core.agent.hosts import Host
 from tests.core.control.conftest import House
@@ -45,3 +46,13 @@ def test_a_row_that_another_hand_has_spoilt_ends_the_rollout_and_neither_agent_n
     assert (host.served.mode, host.served.primary.version, host.served.secondary) == ("single", 2, None)
     assert changes.verify_chain(three.db) == three.rows[0].sequence
     assert three.rollback().target == 1
+
+
+def test_a_registration_that_was_spoilt_vouches_for_no_bundle(three: House) -> None:
+    with three.db.write() as connection:
+        connection.execute(text("UPDATE changes SET rollout = '{' WHERE action = 'register' AND target > 1"))
+    host = Host(three)
+    failures = host.puller.poll().failures
+    assert "not the one that was registered" in failures["art_core5"].message
+    with pytest.raises(ChangeRefused, match="not the one that was registered"):
+        three.promote(3, 2)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from artpulse_core.control import delivery, lineage, promotion, traffic
+from artpulse_core.control.registry import Registry
 from artpulse_core.errors import ChangeRefused, RegistryError, StoreError
 from artpulse_core.store import changes
 from artpulse_core.store.database import Database
@@ -199,6 +200,24 @@ def test_a_champion_that_was_moved_by_hand_stops_the_steps(rolling: Rolling) -> 
     assert (found.decision, found.change) == ("hold", None)
     assert "champion" in found.sentence
     assert rolling.state.percent == 1
+
+
+def test_a_champion_that_is_moved_while_a_step_is_made_holds_it_once_and_not_for_ever(
+    rolling: Rolling,
+) -> None:
+    house = rolling.house
+    rolling.start()
+    rolling.asks()
+
+    class Moving(Registry):
+        asked = 0
+
+        def alias(self, model: str, alias: str) -> int | None:
+            self.asked += 1
+            return super().alias(model, alias) if self.asked == 1 else 1
+
+    assert "look again" in rolling.tick(registry=Moving(house.settings)).sentence
+    assert rolling.tick().decision == "advance"
 
 
 def test_a_rejected_version_is_not_rolled_out_again_by_itself(rolling: Rolling) -> None:
