@@ -148,7 +148,9 @@ def check_plan(plan: Plan) -> None:
         a < b for a, b in zip((0.0, *steps), steps, strict=False)
     )
     if not 0 < len(steps) <= MOST_STEPS or not rising or steps[-1] > 100:
-        raise ChangeRefused(f"steps: up to {MOST_STEPS} percents must rise, above 0 and up to 100.")
+        raise ChangeRefused(
+            f"steps: percents must rise, above 0 and up to 100; {MOST_STEPS} of them at most."
+        )
     for name in ("alpha", "max_error_increase", "max_slow_increase", "max_label_shift", "hard_share"):
         value = getattr(plan, name)
         if not _number(value) or not SMALLEST_SHARE <= value <= 1:

@@ -170,7 +170,7 @@ def test_without_a_database_a_new_version_counts_as_unaudited_until_it_is_back(
 ) -> None:
     from artpulse_core.store import changes
 
-    def gone(*_: Any) -> Any:
+    def gone(*_: Any, **__: Any) -> Any:
         raise StoreError("away")
 
     host = Host(three)
