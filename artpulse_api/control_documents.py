@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-Mode = Literal["single", "canary", "blue_green", "shadow"]
 ProblemName = Annotated[str, Field(min_length=1, max_length=64, description="The problem's name.")]
 Version = Annotated[int, Field(ge=1, lt=2**31, description="Number of a registered version.")]
 Reason = Annotated[

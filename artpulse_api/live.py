@@ -25,6 +25,9 @@ from artpulse_core.model.predictor import Predictor
 
 log = logging.getLogger("artpulse.api")
 INTERVAL_SECONDS = 0.25
+AGE_TICKS = (
+    8  # ages grow: the gauges are set every two seconds, and at once when the agent has something to say
+)
 RETRY_TICKS = 40  # a load that failed is tried again after ten seconds, the release being the same
 Signature = tuple[int, int, int]
 
@@ -38,6 +41,8 @@ class Live:
         self._metrics = metrics
         self._clock = clock
         self._seen: Signature | None = None
+        self._told: Signature | None = None
+        self._reported = True
         self._ticks = 0
         self._stop = threading.Event()
 
@@ -72,8 +77,12 @@ class Live:
         while not self._stop.wait(INTERVAL_SECONDS):
             try:
                 self.refresh()
-                if self._ticks % 8 == 0:
+                told = _signature(self._run / surroundings.FILE)
+                if told != self._told or self._ticks % AGE_TICKS == 0:
+                    self._told = told
                     self._age()
+                    if not self._reported:
+                        self._write_report()
             except Exception:
                 log.exception("watching the release failed; the old one keeps answering")
 
@@ -134,12 +143,21 @@ class Live:
                 problem, found.released.mode if found else "", found.percent if found else 0.0
             )
         self._age()
-        problems = {problem: _report(served) for problem, served in after.problems.items()}
-        status = WorkerStatus(os.getpid(), after.sequence, after.loaded_at, problems, after.failures)
+        self._write_report()
+
+    def _write_report(self) -> None:
+        """Report to the agent; a report that the disk did not take is written by the watch later, and said once."""
+        snapshot = self.current
+        problems = {problem: _report(served) for problem, served in snapshot.problems.items()}
+        status = WorkerStatus(os.getpid(), snapshot.sequence, snapshot.loaded_at, problems, snapshot.failures)
         try:
             releases.write_worker(self._run, status)
         except OSError as error:
-            log.error("this worker's report was not written: %s", error)
+            if self._reported:
+                log.error("this worker's report was not written: %s", error)
+            self._reported = False
+        else:
+            self._reported = True
 
     def _age(self) -> None:
         now = self._clock()
@@ -163,8 +181,8 @@ def _open(folder: Path, digest: str, problem: str) -> Predictor:
 
 
 def _same_contract(primary: Service, secondary: Service) -> None:
-    digests = [service.predictor.bundle.manifest.files["contract.json"] for service in (primary, secondary)]
-    if digests[0] != digests[1]:
+    one, other = (service.predictor.bundle.manifest for service in (primary, secondary))
+    if one.contract_digest != other.contract_digest:
         raise BundleError(
             f"Version {secondary.slot.version} has another contract than version {primary.slot.version}, "
             "whose callers it would answer."

@@ -1,7 +1,8 @@
 """Shadow answers: what the secondary would have said, found out after the answer was sent.
 
 Belongs here: the bounded queue, the one thread of a worker that empties it in the pauses between requests, and the
-comparison. What does not fit is dropped and counted: a shadow never delays or fails an answer. Does not belong here: judging the comparison.
+comparison. What does not fit is dropped and counted: a shadow never delays or fails an answer. Does not belong here:
+judging the comparison.
 """
 
 from __future__ import annotations

@@ -13,13 +13,13 @@ from typing import Any
 import orjson
 
 FILE = "status.json"
-WATCHED = ("registry", "database")
+WATCHED = ("registry", "database", "spool", "run_folder")
 SILENT_SECONDS = 30.0  # the agent writes every five
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """``degraded`` names what is away; ``registry_age`` is in seconds since the registry last answered.
+    """``degraded`` names what is away or cannot be used; ``registry_age`` is in seconds since the registry last answered.
 
     ``refused`` names the problems whose champion the agent could not take over.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import re
 import runpy
@@ -75,9 +74,10 @@ def test_modules_are_about_one_idea() -> None:
 
 @pytest.mark.smoke
 def test_every_module_says_what_it_is() -> None:
-    trees = {name(path): ast.parse(path.read_text(encoding="utf-8")) for path in modules()}
-    silent = [module for module, tree in trees.items() if tree.body and not ast.get_docstring(tree)]
-    assert silent == []
+    # A hundredth of the time of parsing four hundred modules.
+    documented = re.compile(r'(?:\s|#[^\n]*\n)*(?:r?"""\s*\S|$)')
+    texts = {name(path): path.read_text(encoding="utf-8") for path in modules()}
+    assert [module for module, text in texts.items() if not documented.match(text)] == []
 
 
 def _comments(path: Path) -> list[tuple[int, str]]:
@@ -95,6 +95,7 @@ def test_every_ignore_names_its_code_and_has_its_reason_beside_it() -> None:
     bare = [
         f"{name(path)}:{line}: {text}"
         for path in modules()
+        if IGNORE.search(path.read_text(encoding="utf-8"))
         for line, text in _comments(path)
         if IGNORE.search(text) and not REASONED.search(text)
     ]

@@ -26,7 +26,9 @@ def ready(serving: Serving, call: Call) -> Response:
     missing = [name for name in snapshot.released if name not in snapshot.problems]
     if missing or not snapshot.released:
         issues = [Issue(f"/problems/{name}", "model_missing", f"{name} is not loaded.") for name in missing]
+        issues += [Issue(f"/degraded/{name}", "degraded", f"{name} is away.") for name in around.degraded]
         text = "A problem of the release is not loaded." if missing else "There is no release to serve yet."
+        text += f" Away: {', '.join(around.degraded)}." if around.degraded else ""
         return problem(503, "not_ready", text, issues, {"Retry-After": "2"})
     problems = {
         name: {"ready": True, "version": served.primary.slot.version, "released": released.primary.version}

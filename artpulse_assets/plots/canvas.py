@@ -166,11 +166,3 @@ def name_rows(axes: Axes, names: Sequence[object], limit: int = 26) -> None:
     """Label the rows of a horizontal chart, the first on top."""
     axes.set_yticks(range(len(names)), [plain(name, limit) for name in names])
     axes.set_ylim(len(names) - 0.45, -0.55)
-
-
-def listed(names: Sequence[object], most: int = 3) -> str:
-    """A sentence's list: ``a``, ``a and b``, ``a, b and 4 more``."""
-    texts = [str(name) for name in names]
-    if len(texts) > most:
-        texts = [*texts[:most], f"{len(texts) - most} more"]
-    return texts[0] if len(texts) == 1 else ", ".join(texts[:-1]) + f" and {texts[-1]}"

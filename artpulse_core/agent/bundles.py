@@ -23,7 +23,6 @@ from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
 BUNDLES = "bundles"
-CONTRACT = "contract.json"
 
 
 class Bundles:
@@ -76,7 +75,7 @@ class Bundles:
 
     def same_contract(self, one: Slot, other: Slot) -> bool:
         """Whether two bundles that are here take and give the same fields, byte for byte."""
-        return self._good[one.digest].files[CONTRACT] == self._good[other.digest].files[CONTRACT]
+        return self._good[one.digest].contract_digest == self._good[other.digest].contract_digest
 
     def digest(self, model: str, version: int) -> str:
         """The digest of a version as it was registered; raises ``BundleError`` or ``RegistryError``."""

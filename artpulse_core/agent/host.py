@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from artpulse_core.agent import listen, noted, upkeep
@@ -23,7 +23,7 @@ from artpulse_core.agent.pull import Puller
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.seeding import Seed
 from artpulse_core.agent.ship import ship
-from artpulse_core.agent.socket import ControlSocket
+from artpulse_core.agent.socket import ANSWER_SECONDS, DEADLINE_SECONDS, LONGEST_DEADLINE, ControlSocket
 from artpulse_core.agent.status import this_host
 from artpulse_core.agent.watch import Watch
 from artpulse_core.control import promotion
@@ -36,13 +36,12 @@ from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
 SHIP_SECONDS = 0.5
+NOTE_SECONDS = 0.25
 FOLLOW_SECONDS = 1.0
 REPORT_SECONDS = 1.0
 PING_SECONDS = 5.0
 LAST_SHIP_SECONDS = 10.0
 LAST_WORD_SECONDS = 2.0
-ANSWER_SECONDS = 0.2  # kept of a caller's deadline for the way back
-LONGEST_WAIT = 60.0
 
 
 class Agent:
@@ -76,6 +75,7 @@ class Agent:
             Rhythm(self._follow, lambda: FOLLOW_SECONDS),
             Rhythm(self._watch, lambda: self._watcher.pause * jitter()),
             Rhythm(self._report, lambda: REPORT_SECONDS),
+            Rhythm(self._noted.write, lambda: NOTE_SECONDS),
             Rhythm(self._purge, lambda: upkeep.PURGE_SECONDS * jitter() if self._migrated.is_set() else 1.0),
         )
 
@@ -113,6 +113,7 @@ class Agent:
             for thread in threads[2:]:
                 if thread.is_alive():
                     thread.join(max(ends - time.monotonic(), 0.0))
+            self._noted.write()
             if self._migrated.is_set():
                 self._reporter.leave()
             self._db.dispose()
@@ -133,12 +134,16 @@ class Agent:
             self._settle()
         try:
             pulled = self._puller.poll()
-        except (OSError, ArtPulseError) as error:
+        except OSError as error:
+            self._noted.part("run_folder", str(error))
+            return
+        except ArtPulseError as error:
             log.error("poll failed", extra={"fields": {"reason": str(error)}})
             return
         finally:
             self._noted.asked(over=True)
         self._noted.part("registry", pulled.registry_error)
+        self._noted.part("run_folder", pulled.folder_error)
         self._noted.say(
             release={"sequence": pulled.release.sequence if pulled.release else None},
             failures=noted.failures(pulled.failures),
@@ -162,17 +167,21 @@ class Agent:
                 if not self._migrated.is_set():
                     self._db.migrate()
                     self._migrated.set()
-                done = ship(self._db, self._settings.run / "spool")
-                last = self._noted.answered("database")
-                fresh = last is not None and abs(self._clock() - last) <= timedelta(seconds=PING_SECONDS)
-                if not (done.stored or done.refused or fresh):
+                self._empty()
+                if self._noted.silent("database") > PING_SECONDS:
                     self._db.ping()
-                if done.stored or done.refused or not fresh:
                     self._noted.part("database", None)
-                self._noted.count(shipped=done.stored, refused=done.refused, torn=done.bad)
             except (StoreError, OSError) as error:
                 self._noted.part("database", str(error))
-        self._noted.write()
+
+    def _empty(self) -> None:
+        try:
+            done = ship(self._db, self._settings.run / "spool", lambda: self._noted.part("database", None))
+        except OSError as error:
+            self._noted.part("spool", str(error))
+            return
+        self._noted.part("spool", None)
+        self._noted.count(shipped=done.stored, refused=done.refused, torn=done.bad)
 
     def _follow(self) -> None:
         try:
@@ -213,7 +222,8 @@ class Agent:
         return {"status": self._noted.document()}
 
     def _notify(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        wait = min(float(request.get("deadline", 2.0)) - ANSWER_SECONDS, LONGEST_WAIT)
+        deadline = min(float(request.get("deadline", DEADLINE_SECONDS)), LONGEST_DEADLINE)
+        wait = deadline - 2 * ANSWER_SECONDS  # a way back sooner than the socket gives up
         polled = self._polling.now(wait)
         return {"polled": polled, **self._noted.document()["release"]}
 

@@ -7,7 +7,9 @@ away or came back. Does not belong here: showing it (``status``).
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +22,15 @@ from artpulse_core.exchange.files import write_whole
 log = logging.getLogger(__name__)
 FILE = "status.json"
 WRITE_SECONDS = 5.0
-Part = Literal["registry", "database"]
+SILENT_SECONDS = 15.0  # the database is asked every five
+Part = Literal["registry", "database", "spool", "run_folder"]
+# What is said once when a part fails, and when it is well again.
+NEWS: Mapping[Part, tuple[str, str]] = {
+    "registry": ("registry is away", "registry is back"),
+    "database": ("database is away", "database is back"),
+    "spool": ("the spool cannot be used", "the spool can be used again"),
+    "run_folder": ("the run folder cannot be written", "the run folder can be written again"),
+}
 
 
 class Noted:
@@ -31,19 +41,19 @@ class Noted:
         self._clock = clock
         self._lock = threading.Lock()
         self._written: datetime | None = None
-        away = {"ok": None, "at": None, "message": None}
+        self._answered: dict[Part, float] = {}
         self._document: dict[str, Any] = {
             "pid": pid,
             "started_at": clock().isoformat(),
             "at": None,
-            "registry": {**away, "asked_at": None},
-            "database": dict(away),
+            **{part: {"ok": None, "at": None, "message": None} for part in NEWS},
             "release": {"sequence": None},
             "failures": {},
             "secondary_failures": {},
             "rollout_watch": None,
             "events": {"shipped": 0, "refused": 0, "torn": 0, "purged": 0},
         }
+        self._document["registry"]["asked_at"] = None
 
     def asked(self, *, over: bool = False) -> None:
         """The registry is being asked, or no more; so a registry that hangs can be seen while it does."""
@@ -51,25 +61,25 @@ class Noted:
             self._document["registry"]["asked_at"] = None if over else self._clock().isoformat()
 
     def part(self, part: Part, message: str | None) -> None:
-        """The part answered (None) or is away; logged when that is news."""
+        """The part is well (None) or is not; logged when that is news."""
         with self._lock:
             state = self._document[part]
             was = state["ok"]
             state["ok"], state["message"] = message is None, message
             if message is None:
                 state["at"] = self._clock().isoformat()
+                self._answered[part] = time.monotonic()
             if was is not state["ok"]:
                 self._written = None
         if message is not None and was is not False:
-            log.error(f"{part} is away", extra={"fields": {"reason": message}})
+            log.error(NEWS[part][0], extra={"fields": {"reason": message}})
         elif message is None and was is False:
-            log.info(f"{part} is back")
+            log.info(NEWS[part][1])
 
-    def answered(self, part: Part) -> datetime | None:
-        """When the part answered last."""
+    def silent(self, part: Part) -> float:
+        """Seconds since the part was well, infinite when it never was; a clock that is set changes nothing."""
         with self._lock:
-            at = self._document[part]["at"]
-        return None if at is None else datetime.fromisoformat(at)
+            return time.monotonic() - self._answered.get(part, -math.inf)
 
     def say(self, **fields: Any) -> bool:
         """Put fields of the document; True when one of them is news."""
@@ -93,7 +103,13 @@ class Noted:
         return copy
 
     def write(self) -> None:
-        """Write the file if there is news or the last one is a few seconds old."""
+        """Write the file if there is news or the last one is a few seconds old; from one thread.
+
+        A database that was well and has said nothing for a while is away: a server that is frozen holds the
+        statement, and with it the thread that would have said so.
+        """
+        if SILENT_SECONDS < self.silent("database") < math.inf and self._document["database"]["ok"]:
+            self.part("database", f"The database has not answered for {SILENT_SECONDS:g} s.")
         now = self._clock()
         with self._lock:
             if self._written is not None and abs(now - self._written) < timedelta(seconds=WRITE_SECONDS):

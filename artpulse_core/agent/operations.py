@@ -20,6 +20,7 @@ from artpulse_core.control import promotion, traffic, verdicts
 from artpulse_core.control.overview import overview
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rollout import Plan
+from artpulse_core.control.verdicts import Meant
 from artpulse_core.data import problems
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import AgentUnavailable, BundleError, ChangeConflict, ChangeRefused, RegistryError
@@ -117,14 +118,14 @@ class Operations:
 
     def _promote(self, problem: Problem, request: Request) -> Change:
         signed = self._signed(request)
-        version, verdict = self._meant(problem, "promote", request, signed)
+        found = self._meant(problem, "promote", request, signed)
         return promotion.promote(
             self._db,
             self._registry,
             problem.model,
-            version,
+            found.version,
             expected=request["expected"],
-            verdict=verdict,
+            verdict=found.verdict,
             override=bool(request.get("override")),
             **signed,
         )
@@ -161,15 +162,15 @@ class Operations:
         expected = int(request["expected"])
         match request["action"]:
             case "start":
-                version, verdict = self._meant(problem, "rollout", request, signed)
+                found = self._meant(problem, "rollout", request, signed)
                 return traffic.start(
                     *here,
-                    version,
+                    found.version,
                     mode=request["mode"],
                     percent=request.get("percent"),
                     plan=_plan(request.get("plan") or {}),
                     expected=expected,
-                    verdict=verdict,
+                    verdict=found.verdict,
                     override=bool(request.get("override")),
                     **signed,
                 )
@@ -182,16 +183,9 @@ class Operations:
             case other:
                 raise ValueError(f"a rollout is not {other!r}")
 
-    def _meant(
-        self, problem: Problem, action: str, request: Request, signed: Mapping[str, Any]
-    ) -> tuple[int, Mapping[str, Any] | None]:
-        expected, key = request["expected"], signed["idempotency_key"]
-        found = verdicts.meant(
-            self._db, self._registry, problem, version=request.get("version"), expected=expected, key=key
-        )
-        if found.version is None:
-            raise verdicts.nobody(self._db, self._registry, problem, action, expected, signed)
-        return found.version, found.verdict
+    def _meant(self, problem: Problem, action: str, request: Request, signed: Mapping[str, Any]) -> Meant:
+        given = {"version": request.get("version"), "expected": request["expected"]}
+        return verdicts.meant(self._db, self._registry, problem, action, **given, **signed)
 
     def _signed(self, request: Request) -> dict[str, Any]:
         return {

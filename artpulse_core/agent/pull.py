@@ -8,7 +8,9 @@ the whole release as it is.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,14 +32,19 @@ from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
 KEEP_SPARE = 2
+NO_ROOM = [os.strerror(number) for number in (errno.EROFS, errno.ENOSPC, errno.EDQUOT)]
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """One poll: the release that counts now, and what was wrong, by problem and slot."""
+    """One poll: the release that counts now, and what was wrong, by problem and slot.
+
+    ``folder_error`` says why the run folder could not take a bundle: that is no fault of the version.
+    """
 
     release: Release | None
     registry_error: str | None
+    folder_error: str | None = None
     failures: Mapping[str, Failure] = field(default_factory=dict)
     secondary_failures: Mapping[str, Failure] = field(default_factory=dict)
 
@@ -71,7 +78,7 @@ class Puller:
         """Look once, and publish a release if anything changed. Raises ``OSError`` when it cannot be written."""
         before = self._published()
         found: dict[str, ProblemRelease] = {}
-        registry_error = None
+        registry_error = folder_error = None
         known = problems.load(self._settings)
         for name, problem in known.items():
             old = before.problems.get(name) if before else None
@@ -81,12 +88,14 @@ class Puller:
                     served = self._resolve(problem, old)
                 except RegistryError as error:
                     registry_error = str(error)
+                except OSError as error:
+                    folder_error = str(error)
             if served is not None:
                 found[name] = served
         after = self._publish(found, before)
         if after is not None and (after is not before or not self._cleaned):
             self._clean(after, before, known)
-        return Pulled(after, registry_error, self._primaries.all(), self._secondaries.all())
+        return Pulled(after, registry_error, folder_error, self._primaries.all(), self._secondaries.all())
 
     def follow(self) -> bool:
         """Let running rollouts go on or end as the table says; True when this published a release.
@@ -123,6 +132,8 @@ class Puller:
             return None
 
     def _resolve(self, problem: Problem, old: ProblemRelease | None) -> ProblemRelease | None:
+        """What to serve of one problem: the version behind the champion alias, and beside it the secondary of a rollout
+        that the table says runs; ``old`` where there is none, or the champion cannot be served."""
         same = old if old is not None and old.model == problem.model else None
         wanted = desired(self._db, self._registry, problem.model, same)
         if wanted is None:
@@ -157,7 +168,10 @@ class Puller:
         *,
         beside: Slot | None = None,
     ) -> Slot | None:
-        """The slot of ``version``, or None when it cannot be served now; ``beside`` is the primary of a secondary."""
+        """The slot of ``version``, or None when it cannot be served now; ``beside`` is the primary of a secondary.
+
+        Raises ``OSError`` when the run folder is full or read-only: no version is to blame, and none has to wait.
+        """
         retries = self._primaries if beside is None else self._secondaries
         if retries.waits(problem.name, version):
             return None
@@ -172,6 +186,8 @@ class Puller:
                     f"Version {version} has another contract than version {beside.version}; the two cannot share requests."
                 )
         except (BundleError, RegistryError, OSError) as error:
+            if any(words in str(error) for words in NO_ROOM):  # some clients wrap what the disk said
+                raise OSError(str(error)) from error
             failure = retries.failed(problem.name, version, str(error))
             said = (
                 "champion refused" if beside is None else "secondary refused, the primary answers its share"

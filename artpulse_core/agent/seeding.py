@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from artpulse_core.control import traffic
+from artpulse_core.control import traffic, verdicts
 from artpulse_core.control.lineage import CHALLENGER, CHAMPION
 from artpulse_core.control.registry import Registry
 from artpulse_core.data import problems
 from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.settings import Settings
-from artpulse_core.store import changes, reports
+from artpulse_core.store import changes
 from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Seed:
         champion, challenger = aliases.get(CHAMPION), aliases.get(CHALLENGER)
         if champion is None or challenger is None or (champion, challenger) == self._refused:
             return False
-        verdict = self._gate(problem.name, challenger, champion)
+        verdict = verdicts.verdict_of(self._db, problem.name, challenger, champion)
         if verdict is None:  # a challenger is registered a moment before it is judged
             return False
         try:
@@ -61,13 +61,6 @@ class Seed:
             return False
         self._over = True
         return True
-
-    def _gate(self, problem: str, version: int, champion: int) -> Mapping[str, Any] | None:
-        for row in reports.history(self._db, "gate", problem, 50):
-            document = row["document"]
-            if (document["version"], document["champion"]) == (version, champion):
-                return dict(document["verdict"])
-        return None
 
     def _start(
         self, model: str, champion: int, challenger: int, verdict: Mapping[str, Any], now: datetime

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,18 @@ class Shipped:
     bad: int = 0
 
 
-def ship(db: Database, folder: Path) -> Shipped:
-    """Store all that is in the spool now. Raises ``StoreError`` and ``OSError``; nothing is lost then."""
+def ship(db: Database, folder: Path, answered: Callable[[], None] = lambda: None) -> Shipped:
+    """Store all that is in the spool now, calling ``answered`` whenever the database has taken a batch.
+
+    Raises ``StoreError`` for the database and ``OSError`` for the spool; nothing is lost then.
+    """
     stored = refused = bad = 0
     if not folder.is_dir():
         return Shipped()
     while batches := list(spool.read(folder)):
         for batch in batches:
             new, wrong = _store(db, list(batch.lines))
+            answered()
             if wrong:
                 _set_aside(folder / REFUSED, wrong)
             spool.acknowledge(folder, batch)

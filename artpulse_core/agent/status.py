@@ -13,14 +13,17 @@ from typing import Any
 
 import orjson
 
-from artpulse_core.agent.noted import FILE
+from artpulse_core.agent.noted import FILE, NEWS
 from artpulse_core.agent.upkeep import SILENT, name_of
-from artpulse_core.errors import AgentUnavailable, ArtPulseError, StoreError
+from artpulse_core.control import lineage
+from artpulse_core.errors import ArtPulseError, StoreError
 from artpulse_core.exchange import control
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.release import ProblemRelease
 from artpulse_core.settings import Settings
+from artpulse_core.store import changes, hosts
 from artpulse_core.store.changes import MAKES_CHAMPION, Change
+from artpulse_core.store.database import Database
 
 Rows = dict[str, list[Change]]
 
@@ -35,7 +38,7 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
     agent = True
     try:
         known = control.call(settings.socket, "status", deadline=1.0)["status"]
-    except (AgentUnavailable, ArtPulseError):
+    except ArtPulseError:
         agent, known = False, _written(settings)
     here = {**this_host(settings, known), "agent": agent}
     others, rows, away = _from_database(settings, here, now)
@@ -54,7 +57,7 @@ def collect(settings: Settings, *, now: datetime | None = None) -> dict[str, Any
 def this_host(settings: Settings, known: Mapping[str, Any] | None) -> dict[str, Any]:
     """This host from its files, and from ``known``, what its agent says or said last.
 
-    ``{host, run, registry, database, sequence, published_at, damage, problems: {name: {model, mode, percent, unaudited,
+    ``{host, run, registry, database, spool, run_folder, sequence, published_at, damage, problems: {name: {model, mode, percent, unaudited,
     slots: {slot: {version, digest, alias}}, failure, secondary_failure}}, failures, secondary_failures, workers}``;
     ``damage`` says why the release cannot be read.
     """
@@ -68,8 +71,7 @@ def this_host(settings: Settings, known: Mapping[str, Any] | None) -> dict[str, 
     return {
         "host": sockets.gethostname(),
         "run": str(settings.run),
-        "registry": known.get("registry"),
-        "database": known.get("database"),
+        **{part: known.get(part) for part in NEWS},
         "rollout_watch": known.get("rollout_watch"),
         "sequence": release.sequence if release else None,
         "damage": damage,
@@ -126,9 +128,6 @@ def _from_database(
     settings: Settings, here: Mapping[str, Any], now: datetime
 ) -> tuple[list[dict[str, Any]], Rows, str | None]:
     """Reports of other hosts, the rows of each model, and why the database did not answer."""
-    from artpulse_core.store import changes, hosts
-    from artpulse_core.store.database import Database
-
     others: list[dict[str, Any]] = []
     rows: Rows = {}
     models = {served["model"] for served in here["problems"].values()}
@@ -153,8 +152,7 @@ def _explained(served: Mapping[str, Any], rows: list[Change]) -> dict[str, Any]:
     """The slots with who made them what they are: the row that made the champion, the first row of the rollout."""
     done = [row for row in rows if row.state == "done"]
     champion = next((row for row in done if row.action in MAKES_CHAMPION), None)
-    of_rollout = [row for row in done if served["salt"] and (row.rollout or {}).get("salt") == served["salt"]]
-    started = min(of_rollout, key=lambda row: row.sequence, default=None)
+    started = lineage.start_row(done, served["salt"])
     slots = {}
     for name, slot in served["slots"].items():
         row = champion if name == "primary" else started

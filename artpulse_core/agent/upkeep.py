@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from artpulse_core.agent.noted import NEWS
 from artpulse_core.errors import StoreError
 from artpulse_core.settings import Settings
 from artpulse_core.store import events, hosts
@@ -20,7 +21,6 @@ from artpulse_core.store.database import Database
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 15.0
-PARTS = ("registry", "database")
 SILENT = timedelta(days=1)
 PURGE_SECONDS = 3600.0
 PURGE_ROWS = 500  # a write lock of some milliseconds
@@ -46,8 +46,8 @@ class Reporter:
     def report(self, document: dict[str, Any]) -> None:
         """Put ``document`` if it is news, or old; raises ``StoreError``."""
         now = self._clock()
-        same = {name: value for name, value in document.items() if name not in {"rollout_watch", *PARTS}}
-        same |= {part: (document.get(part) or {}).get("ok") for part in PARTS}  # its time is no news
+        same = {name: value for name, value in document.items() if name not in {"rollout_watch", *NEWS}}
+        same |= {part: (document.get(part) or {}).get("ok") for part in NEWS}  # its time is no news
         if self._last is not None:
             last, at = self._last
             if last == same and abs(now - at) < timedelta(seconds=REPORT_SECONDS):
@@ -66,11 +66,12 @@ class Reporter:
 def purge(db: Database, now: datetime, days: int, *, pause: Callable[[float], None] = time.sleep) -> int:
     """Delete events older than ``days`` in small batches, and reports of silent hosts; returns how many events went.
 
-    A clock that is ahead must not delete what is young: time is the earliest of ``now``, what the database server says
-    and the newest event. Raises ``StoreError``; what was deleted until then stays deleted.
+    None goes by a clock that ``events.believable`` does not believe. Raises ``StoreError``; what was deleted until then stays deleted.
     """
     hosts.forget(db, now - SILENT)
-    now = min(now, db.now(now), events.newest(db) or now)
+    if not events.believable(db, now):
+        log.info("old events stay until the clock is borne out", extra={"fields": {"now": now.isoformat()}})
+        return 0
     gone = 0
     for _ in range(PURGE_BATCHES):
         found = events.purge(db, now - timedelta(days=days), limit=PURGE_ROWS)

@@ -16,7 +16,7 @@ from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.commands.options import Key, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import promotion
-from artpulse_core.control.verdicts import meant, nobody
+from artpulse_core.control.verdicts import meant
 from artpulse_core.data.problems import Problem
 from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
@@ -57,11 +57,9 @@ def promote(
     """Make a challenger the champion, if the gate's verdict says so or somebody overrides it."""
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
-    found = meant(database, registry, chosen, version=version, expected=expected, key=idempotency_key)
     # over the gate the person's own words are the record; control refuses an override without them
     words = words_of(reason if override else reason or "promoted by hand", idempotency_key)
-    if found.version is None:
-        raise nobody(database, registry, chosen, "promote", found.champion, words)
+    found = meant(database, registry, chosen, "promote", version=version, expected=expected, **words)
     change = promotion.promote(
         database,
         registry,
@@ -85,15 +83,7 @@ def rollback(
     settings: Settings, *, problem: str, reason: str, expected: int | None, idempotency_key: str | None
 ) -> Reply:
     """Go back to the newest earlier champion that was not itself rolled back."""
-    chosen = resolve(settings, problem)
-    database, registry = opened(settings)
-    change = promotion.rollback(
-        database,
-        registry,
-        chosen.model,
-        expected=expected,
-        **words_of(reason, idempotency_key),
-    )
+    chosen, change = asked(settings, problem, promotion.rollback, reason, idempotency_key, expected=expected)
     return crowned(settings, chosen, change)
 
 
@@ -104,7 +94,7 @@ def rollback(
 @answering
 def adopt(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Take over a champion alias that was moved by hand: the change table follows it."""
-    chosen, change = _asked(settings, problem, promotion.adopt, reason, idempotency_key)
+    chosen, change = asked(settings, problem, promotion.adopt, reason, idempotency_key)
     return crowned(settings, chosen, change)
 
 
@@ -115,7 +105,7 @@ def adopt(settings: Settings, *, problem: str, reason: str, idempotency_key: str
 @answering
 def freeze(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Refuse promotions and further rollout steps until this is lifted; rollback and abort stay allowed."""
-    chosen, change = _asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=True)
+    chosen, change = asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=True)
     text = (
         f"{change.model} is frozen (change {change.sequence}): promotions and rollout steps are refused until "
         f"`artpulse models lift {chosen.name}`. Rollback, pause and abort are not."
@@ -130,13 +120,14 @@ def freeze(settings: Settings, *, problem: str, reason: str, idempotency_key: st
 @answering
 def lift(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Allow changes again after a freeze."""
-    _, change = _asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=False)
+    _, change = asked(settings, problem, promotion.freeze, reason, idempotency_key, frozen=False)
     return Reply(change.to_dict(), f"{change.model} may be changed again (change {change.sequence}).")
 
 
-def _asked(
+def asked(
     settings: Settings, problem: str, ask: Callable[..., Change], reason: str, key: str | None, **more: Any
 ) -> tuple[Problem, Change]:
+    """Ask ``control`` for a change of the problem that was named; returns that problem and the row."""
     chosen = resolve(settings, problem)
     database, registry = opened(settings)
     return chosen, ask(database, registry, chosen.model, **words_of(reason, key), **more)

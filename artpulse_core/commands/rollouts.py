@@ -12,13 +12,13 @@ from typing import Any, Literal
 import click
 
 from artpulse_core.commands.answer import Reply, answering, table
-from artpulse_core.commands.champion import expected_option, key_option, reason_option, words_of
+from artpulse_core.commands.champion import asked, expected_option, key_option, reason_option, words_of
 from artpulse_core.commands.finding import database, opened, resolve
 from artpulse_core.commands.options import Percents, Span, Words
 from artpulse_core.commands.telling import Wanted, tell
 from artpulse_core.control import progress, traffic
 from artpulse_core.control.rollout import Plan, Rollout
-from artpulse_core.control.verdicts import meant, nobody
+from artpulse_core.control.verdicts import meant
 from artpulse_core.data.problems import Problem
 from artpulse_core.settings import Settings
 from artpulse_core.store.changes import Change
@@ -38,7 +38,7 @@ def rollout() -> None:
 def status(settings: Settings, *, problem: str) -> Reply:
     """Show the state, what was seen of both slots in each step, the verdict, and what happens next and when."""
     chosen = resolve(settings, problem)
-    found = progress.progress(database(settings), chosen.model, now=datetime.now(UTC))
+    found = progress.progress(database(settings), chosen.model, chosen.name, now=datetime.now(UTC))
     document = {"problem": chosen.name, **found}
     return Reply(document, _told(document))
 
@@ -93,10 +93,8 @@ def start(
     """Start a rollout of the challenger, or of --version, beside the champion."""
     chosen = resolve(settings, problem)
     db, registry = opened(settings)
-    found = meant(db, registry, chosen, version=version, expected=expected, key=idempotency_key)
     words = words_of(reason if override else reason or "started by hand", idempotency_key)
-    if found.version is None:
-        raise nobody(db, registry, chosen, "rollout", found.champion, words)
+    found = meant(db, registry, chosen, "rollout", version=version, expected=expected, **words)
     change = traffic.start(
         db,
         registry,
@@ -130,14 +128,9 @@ def set_percent(
     idempotency_key: str | None,
 ) -> Reply:
     """Set the share of the secondary; a paused rollout goes on with it."""
-    chosen = resolve(settings, problem)
-    db, registry = opened(settings)
-    words = words_of(reason or "set by hand", idempotency_key)
-    return _changed(
-        settings,
-        chosen,
-        traffic.set_percent(db, registry, chosen.model, percent, expected=expected, **words),
-    )
+    more = {"percent": percent, "expected": expected}
+    why = reason or "set by hand"
+    return _changed(settings, *asked(settings, problem, traffic.set_percent, why, idempotency_key, **more))
 
 
 @rollout.command()
@@ -147,10 +140,8 @@ def set_percent(
 @answering
 def pause(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Keep the share as it is and take no further step."""
-    chosen = resolve(settings, problem)
-    db, registry = opened(settings)
-    words = words_of(reason or "paused by hand", idempotency_key)
-    return _changed(settings, chosen, traffic.pause(db, registry, chosen.model, **words))
+    why = reason or "paused by hand"
+    return _changed(settings, *asked(settings, problem, traffic.pause, why, idempotency_key))
 
 
 @rollout.command()
@@ -160,10 +151,7 @@ def pause(settings: Settings, *, problem: str, reason: str, idempotency_key: str
 @answering
 def abort(settings: Settings, *, problem: str, reason: str, idempotency_key: str | None) -> Reply:
     """Send everything to the champion again, at once."""
-    chosen = resolve(settings, problem)
-    db, registry = opened(settings)
-    words = words_of(reason, idempotency_key)
-    return _changed(settings, chosen, traffic.abort(db, registry, chosen.model, **words))
+    return _changed(settings, *asked(settings, problem, traffic.abort, reason, idempotency_key))
 
 
 def _changed(settings: Settings, problem: Problem, change: Change) -> Reply:

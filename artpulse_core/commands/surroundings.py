@@ -51,6 +51,12 @@ def status(settings: Settings) -> Reply:
 
 
 SLOT_COLUMNS = ("problem", "slot", "version", "digest", "mode", "percent", "since", "by", "reason")
+TROUBLES = {
+    "registry": "the registry is away",
+    "database": "the database is away",
+    "spool": "events stay in the spool, which cannot be used",
+    "run_folder": "the run folder cannot be written, and no change is taken over",
+}
 WORKER_COLUMNS = ("pid", "problem", "slot", "version", "digest", "loaded_at")
 
 
@@ -110,11 +116,10 @@ def _troubles(host: Mapping[str, Any]) -> Iterator[str]:
                 f"{where}the champion alias of {name} was moved or removed by hand: `artpulse models adopt {name}` takes "
                 f"it over, `artpulse rollback {name}` puts it back"
             )
-    for part in ("registry", "database"):
-        state = host[part] or {}
-        if state.get("ok") is False:
-            yield f"{where}the {part} is away: {state['message']}"
-    if (host["registry"] or {}).get("asked_at"):
+    failing = [part for part in TROUBLES if (host.get(part) or {}).get("ok") is False]
+    for part in failing:
+        yield f"{where}{TROUBLES[part]}: {host[part]['message']}"
+    if (host["registry"] or {}).get("asked_at") and "database" not in failing:  # a poll asks that too
         yield f"{where}the registry was asked at {host['registry']['asked_at'][:19]} and has not answered yet"
     for slot, kind in (("primary", "failures"), ("secondary", "secondary_failures")):
         for name, failure in host[kind].items():

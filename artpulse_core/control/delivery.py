@@ -8,7 +8,7 @@ what they decide is tied to the row they decided on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,8 +16,8 @@ from typing import Any, Literal
 from artpulse_core.control import lineage, promotion, traffic
 from artpulse_core.control.advance import Decision, Step, advance
 from artpulse_core.control.registry import Registry
-from artpulse_core.control.rollout import Evidence, Rollout
-from artpulse_core.control.rules import named
+from artpulse_core.control.rollout import Evidence, Rollout, Window
+from artpulse_core.control.rules import frozen_words, named
 from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes, events
 from artpulse_core.store.changes import Change
@@ -41,6 +41,29 @@ class Tick:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """A running rollout: its state, the row that says so, the counts of both slots by stage, what they ask for."""
+
+    state: Rollout
+    row: Change
+    windows: Sequence[Window]
+    step: Step
+
+
+def look(db: Database, rows: Iterable[Change], model: str, problem: str, now: datetime) -> Look | None:
+    """What the rollout in ``rows`` (of ``model``) has shown until ``now``; None when none runs. Raises ``StoreError``."""
+    rows = list(rows)
+    state, row = lineage.state_of(rows), lineage.state_row(rows)
+    if row is None or not state.running or state.primary is None or state.secondary is None:
+        return None
+    versions = state.primary, state.secondary
+    windows = events.slot_counts(
+        db, model, problem, versions, state.stages, budget_ms=state.plan.budget_ms, now=now
+    )
+    return Look(state, row, windows, advance(state, Evidence(windows), now))
+
+
 def tick(
     db: Database, registry: Registry, model: str, problem: str, *, may: May, actor: str, now: datetime
 ) -> Tick:
@@ -51,19 +74,10 @@ def tick(
     is half done then that ``promotion.recover`` would not complete or undo.
     """
     rows = changes.history(db, model)
-    state, row = lineage.state_of(rows), lineage.state_row(rows)
-    if row is None or not state.running or state.primary is None or state.secondary is None:
+    found = look(db, rows, model, problem, now)
+    if found is None:
         return Tick("hold", None, None, f"{problem}: no rollout of {model} is running.")
-    windows = events.slot_counts(
-        db,
-        model,
-        (state.primary, state.secondary),
-        state.stages,
-        budget_ms=state.plan.budget_ms,
-        now=now,
-        problem=problem,
-    )
-    step = advance(state, Evidence(windows), now)
+    state, row, step = found.state, found.row, found.step
     said = f"{problem}: {step.verdict['summary']}"
     why = _held_back(step, state, rows, may) or _moved_by_hand(registry, model, step, state)
     if step.decision == "hold" or why:
@@ -89,7 +103,7 @@ def _held_back(step: Step, state: Rollout, rows: Iterable[Change], may: May) -> 
     if may == "abort":
         return f"To {step.decision} is left to the sensor."
     if (freeze := lineage.frozen_by(rows)) is not None:
-        return f"Frozen by {freeze.actor} since {freeze.opened_at[:19]}Z: {freeze.reason}"
+        return f"Held: {frozen_words(freeze)}"
     if step.decision == "finish" and not state.plan.promote:
         return f"Version {state.secondary} waits for a person to promote it, as its plan says."
     if step.decision == "finish" and not state.approved:
@@ -130,8 +144,8 @@ def _raced(row: Change) -> bool:
 
 def _gate_said(rows: Iterable[Change], state: Rollout) -> Mapping[str, Any] | None:
     """The verdict with which the rollout was started."""
-    of_this = [row for row in rows if (row.rollout or {}).get("salt") == state.salt]
-    return min(of_this, key=lambda row: row.sequence).verdict if of_this else None
+    started = lineage.start_row(rows, state.salt)
+    return None if started is None else started.verdict
 
 
 def _carry_out(

@@ -24,12 +24,11 @@ def describe(db: Database, registry: Registry, model: str, *, limit: int = 50) -
     aliases = registry.aliases(model)
     away = lineage.rejected(rows)
     frozen = lineage.frozen_by(rows)
-    known = lineage.champions(rows)
     verdicts = {row.target: row for row in reversed(rows) if row.verdict is not None}
     return {
         "model": model,
         "aliases": aliases,
-        "unaudited": aliases.get("champion") != (known[-1] if known else None),
+        "unaudited": not lineage.audited(rows, aliases.get(lineage.CHAMPION)),
         "chain": changes.verify_chain(db),
         "frozen": frozen.to_dict() if frozen else None,
         "rollout": lineage.state_of(rows).to_dict(),

@@ -52,7 +52,7 @@ def desired(db: Database, registry: Registry, model: str, old: ProblemRelease | 
         rows = _recent(db, model)
     except StoreError:
         return _unknown(alone, old)
-    if not _audited(rows, champion):
+    if not lineage.audited(rows, champion):
         return replace(alone, unaudited=True)
     state = lineage.state_of(rows)
     return _rollout(alone, state) if state.running and state.primary == champion else alone
@@ -84,13 +84,6 @@ def _recent(db: Database, model: str) -> list[Change]:
     if len(rows) < LOOK_BACK or lineage.champions(rows):
         return rows
     return changes.history(db, model, states=COUNTING)
-
-
-def _audited(rows: list[Change], champion: int) -> bool:
-    known = lineage.champions(rows)
-    # Between the alias and the end of its row the champion is the one that the open row is about.
-    opened = {row.target for row in rows if row.state == "open" and row.action in changes.MAKES_CHAMPION}
-    return champion in {*known[-1:], *opened}
 
 
 def _rollout(alone: Desired, state: Rollout) -> Desired:

@@ -63,10 +63,9 @@ def _first_difference(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[st
 
 def _contract(a: Bundle, b: Bundle) -> dict[str, Any]:
     one, other = a.contract, b.contract
-    digests = [item.manifest.files["contract.json"] for item in (a, b)]
     labels = (one.target.labels, other.target.labels)
     return {
-        "same": digests[0] == digests[1],
+        "same": a.manifest.contract_digest == b.manifest.contract_digest,
         "labels": [list(item) for item in labels],
         "labels_moved": labels[0] != labels[1] and set(labels[0]) == set(labels[1]),
         "labels_gone": [label for label in labels[0] if label not in labels[1]],

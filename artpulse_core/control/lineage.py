@@ -27,6 +27,16 @@ def champion_of(rows: Iterable[Change]) -> int | None:
     return next(reversed(champions(rows)), None)
 
 
+def audited(rows: Iterable[Change], champion: int | None) -> bool:
+    """Whether the table knows that ``champion``, where the alias points, is it; False: another hand moved the alias.
+
+    Between the alias and the end of its row the champion is the one that the open row is about.
+    """
+    rows = list(rows)
+    moving = {row.target for row in rows if row.state == "open" and row.action in MAKES_CHAMPION}
+    return champion in {champion_of(rows), *moving}
+
+
 def rejected(rows: Iterable[Change]) -> set[int]:
     """Versions that a rollback left or that failed their rollout, and that nobody made champion again since."""
     found: set[int] = set()
@@ -67,6 +77,12 @@ def state_of(rows: Iterable[Change]) -> Rollout:
     state = Rollout.from_dict(row.rollout) if row is not None and row.rollout is not None else Rollout()
     # A champion made before rows carried a state.
     return state if state.primary == champion else Rollout(primary=champion)
+
+
+def start_row(rows: Iterable[Change], salt: str) -> Change | None:
+    """The row that started the rollout with this salt, or None."""
+    found = [row for row in rows if salt and (row.rollout or {}).get("salt") == salt]
+    return min(found, key=lambda row: row.sequence, default=None)
 
 
 def ended(rows: Iterable[Change], outcome: Outcome) -> Rollout:

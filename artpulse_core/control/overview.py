@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artpulse_core.control import lineage
-from artpulse_core.store.changes import MAKES_CHAMPION, Change
+from artpulse_core.store.changes import Change
 
 
 def overview(rows: Sequence[Change], aliases: Mapping[str, int] | None) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def overview(rows: Sequence[Change], aliases: Mapping[str, int] | None) -> dict[
     opened = next((row for row in rows if row.state == "open"), None)
     return {
         **{alias: found.get(alias) for alias in lineage.ALIASES},
-        "unaudited": None if aliases is None else _unaudited(rows, aliases.get(lineage.CHAMPION)),
+        "unaudited": None if aliases is None else not lineage.audited(rows, aliases.get(lineage.CHAMPION)),
         "rollout": lineage.state_of(rows).to_dict(),
         "frozen": None if frozen is None else _frozen(frozen),
         "open": None if opened is None else opened.to_dict(),
@@ -40,9 +40,3 @@ def _frozen(row: Change) -> dict[str, Any]:
 def _by_the_table(rows: Sequence[Change]) -> dict[str, int]:
     registered = {row.target for row in rows if (row.action, row.state) == ("register", "done")}
     return lineage.aliases_of(rows, {version for version in registered if version is not None})
-
-
-def _unaudited(rows: Sequence[Change], champion: int | None) -> bool:
-    # Between the alias and the end of its row the champion is the one that the open row is about.
-    moving = {row.target for row in rows if row.state == "open" and row.action in MAKES_CHAMPION}
-    return champion not in {lineage.champion_of(rows), *moving}

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from artpulse_core.control import lineage
-from artpulse_core.control.advance import Step, advance
-from artpulse_core.control.rollout import Evidence, Rollout
-from artpulse_core.store import changes, events
+from artpulse_core.control.advance import Step
+from artpulse_core.control.delivery import look
+from artpulse_core.control.rollout import Rollout
+from artpulse_core.control.rules import frozen_words
+from artpulse_core.store import changes
 from artpulse_core.store.changes import Change
 from artpulse_core.store.clock import parse
 from artpulse_core.store.database import Database
@@ -26,7 +28,7 @@ ENDED = {
 }
 
 
-def progress(db: Database, model: str, *, now: datetime) -> dict[str, Any]:
+def progress(db: Database, model: str, problem: str, *, now: datetime) -> dict[str, Any]:
     """``{model, running, state, since, by, reason, sequence, frozen, windows, decision, verdict, next, next_at}``.
 
     ``state`` is the ``Rollout`` of now as data; ``windows`` the counts of both slots a stage; ``decision`` and
@@ -45,21 +47,19 @@ def progress(db: Database, model: str, *, now: datetime) -> dict[str, Any]:
         "sequence": last.sequence if last else None,
         "frozen": frozen.to_dict() if frozen else None,
     }
-    if not state.running or state.primary is None or state.secondary is None:
+    found = look(db, rows, model, problem, now)
+    if found is None:
         ended = f"; of the last one: {ENDED[state.outcome]}" if state.outcome else ""
         return {
             **document, "windows": [], "decision": None, "verdict": None,
             "next": f"No rollout runs{ended}.", "next_at": None,
         }  # fmt: skip
-    windows = events.slot_counts(
-        db, model, (state.primary, state.secondary), state.stages, budget_ms=state.plan.budget_ms, now=now
-    )
-    step = advance(state, Evidence(windows), now)
+    step = found.step
     ends = parse(state.stages[-1].began) + timedelta(seconds=state.plan.soak_seconds) if state.stages else now
     soaked = ends if ends > now and step.decision == "hold" and not (state.paused or frozen) else None
     return {
         **document,
-        "windows": [asdict(window) for window in windows],
+        "windows": [asdict(window) for window in found.windows],
         "decision": step.decision,
         "verdict": dict(step.verdict),
         "next": _next(state, step, frozen, soaked),
@@ -72,7 +72,7 @@ def _next(state: Rollout, step: Step, frozen: Change | None, soaked: datetime | 
     if step.decision == "abort":
         return f"The next tick stops it and sends everything to version {state.primary}. {summary}"
     if frozen is not None:
-        return f"Held: frozen by {frozen.actor} since {frozen.opened_at[:19]}Z: {frozen.reason}"
+        return f"Held: {frozen_words(frozen)}"
     if state.paused:
         return f"Paused at {state.percent:g} %: it goes on with `artpulse rollout set --percent`, or ends with `abort`."
     if step.decision == "advance":

@@ -47,14 +47,18 @@ def register(
     with alone(db, model, wait=True):
         settle(db, registry, model, now)
         known = [info.version for info in registry.versions(model)]
-        contract = manifest.files["contract.json"]
         changes.open_change(
             db,
             model=model,
             action="register",
             expected=registry.alias(model, CHAMPION),
             target=max(known, default=0) + 1,
-            rollout={"digest": digest, "key": key, "problem": problem, "contract": contract},
+            rollout={
+                "digest": digest,
+                "key": key,
+                "problem": problem,
+                "contract": manifest.contract_digest,
+            },
             actor=actor,
             reason=reason,
             verdict=None,

@@ -1,8 +1,8 @@
 """The MLflow model registry: versions, aliases and the bundles that lie under them.
 
 Belongs here: every call to MLflow that serving or promotion needs, with what MLflow raises turned into
-``RegistryError``. Does not belong here: deciding which alias moves; only ``promotion`` calls the two methods that
-move one. MLflow is imported inside the methods: its import costs 2.5 CPU seconds and 170 MB.
+``RegistryError``. Does not belong here: deciding which alias moves; ``promotion`` and ``aliases`` alone call
+the two methods that move one. MLflow is imported inside the methods: its import costs 2.5 CPU seconds and 170 MB.
 """
 
 from __future__ import annotations
@@ -153,12 +153,12 @@ class Registry:
         return self.aliases(model).get(alias)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        """Point ``alias`` to ``version``; called by ``promotion`` only."""
+        """Point ``alias`` to ``version``; called by ``promotion`` and ``aliases`` only."""
         with self._mlflow() as client:
             client.set_registered_model_alias(model, alias, str(version))
 
     def delete_alias(self, model: str, alias: str) -> None:
-        """Remove ``alias`` if it is there; called by ``promotion`` only."""
+        """Remove ``alias`` if it is there; called by ``aliases`` only."""
         if alias in self.aliases(model):
             with self._mlflow() as client:
                 client.delete_registered_model_alias(model, alias)

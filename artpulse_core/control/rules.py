@@ -106,7 +106,7 @@ class Seen:
 
         with tempfile.TemporaryDirectory() as scratch:
             folder = self._registry.download(self.model, version, Path(scratch) / "bundle")
-            return bundle.verify(folder, self.versions[version].digest).files["contract.json"]
+            return bundle.verify(folder, self.versions[version].digest).contract_digest
 
 
 def expect(seen: Seen, expected: int | None) -> None:
@@ -189,7 +189,7 @@ def check_thawed(seen: Seen) -> None:
     frozen = lineage.frozen_by(seen.rows)
     if frozen is not None:
         raise ChangeRefused(
-            f"Changes of {seen.model} are frozen by {frozen.actor} since {frozen.opened_at[:19]}Z: {frozen.reason} "
+            f"Changes of {seen.model} are {frozen_words(frozen)} "
             "(lift the freeze first; rollback, pause and abort need not wait)"
         )
 
@@ -244,6 +244,11 @@ def replayed(db: Database, request: Request) -> Change | None:
         why = first.outcome or "it was not carried out."
         raise ChangeConflict(f"Change {first.sequence} with this idempotency key was undone: {why}")
     return first if first.state == "done" or lineage.only_forward(first) else None
+
+
+def frozen_words(row: Change) -> str:
+    """Who froze, when and why, as a sentence goes on with it."""
+    return f"frozen by {row.actor} since {row.opened_at[:19]}Z: {row.reason}"
 
 
 def named(version: int | None) -> str:

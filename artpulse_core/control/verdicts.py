@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from artpulse_core.control import promotion, rules
@@ -15,7 +16,7 @@ from artpulse_core.control.lineage import CHALLENGER, CHAMPION
 from artpulse_core.control.registry import Registry
 from artpulse_core.control.rules import Decision, Request, Seen
 from artpulse_core.data.problems import Problem
-from artpulse_core.errors import ArtPulseError, ChangeConflict, ChangeRefused
+from artpulse_core.errors import ChangeConflict, ChangeRefused
 from artpulse_core.store import changes, reports
 from artpulse_core.store.database import Database
 
@@ -24,10 +25,10 @@ LOOKED_THROUGH = 50  # gate reports, newest first
 
 @dataclass(frozen=True)
 class Meant:
-    """The champion a request goes from and the version it is about (None: there is none), with the gate's verdict."""
+    """The champion a request goes from (None: there is none), the version it is about, and the gate's verdict on it."""
 
     champion: int | None
-    version: int | None
+    version: int
     verdict: Mapping[str, Any] | None
 
 
@@ -35,53 +36,41 @@ def meant(
     db: Database,
     registry: Registry,
     problem: Problem,
+    action: str,
     *,
     version: int | None,
     expected: int | None,
-    key: str | None,
+    actor: str,
+    reason: str,
+    idempotency_key: str | None,
+    now: datetime,
 ) -> Meant:
     """What a request means that may leave out its version (then the challenger) and the champion it expects.
 
     A request that was made before with the same idempotency key means what it meant then: its challenger may be
-    champion by now. With neither champion nor challenger every version was held back, and the newest is meant.
+    champion by now. Raises ``ChangeRefused``, on record, when no version is named and there is no challenger, or what
+    ``promotion.carry_out`` raises then; and ``RegistryError``, ``StoreError``.
     """
-    first = changes.by_key(db, key) if key is not None else None
+    first = changes.by_key(db, idempotency_key) if idempotency_key is not None else None
     if first is not None:
-        return Meant(first.expected, first.target if version is None else version, first.verdict)
-    aliases = registry.aliases(problem.model)
-    champion = aliases.get(CHAMPION)
-    if version is None:
-        version = aliases.get(CHALLENGER)
-    if version is None and champion is None:
-        version = next((info.version for info in registry.versions(problem.model)), None)
-    verdict = verdict_of(db, problem.name, version, champion) if version is not None else None
-    return Meant(champion if expected is None else expected, version, verdict)
-
-
-def nobody(
-    db: Database,
-    registry: Registry,
-    problem: Problem,
-    action: str,
-    champion: int | None,
-    words: Mapping[str, Any],
-) -> ArtPulseError:
-    """Refuse, on record, a request that names no version where there is no challenger; returns what to raise.
-
-    ``words`` are ``actor``, ``reason``, ``idempotency_key`` and ``now``.
-    """
-    signed = dict(words)
-    now = signed.pop("now")
-    request = Request(problem.model, action, asked={"version": None}, expected=champion, **signed)
+        champion, verdict = first.expected, first.verdict
+        version = first.target if version is None else version
+    else:
+        aliases = registry.aliases(problem.model)
+        champion = aliases.get(CHAMPION)
+        version = _newest(registry, problem, aliases) if version is None else version
+        verdict = verdict_of(db, problem.name, version, champion) if version is not None else None
+        champion = champion if expected is None else expected
+    if version is not None:
+        return Meant(champion, version, verdict)
 
     def decide(_seen: Seen) -> Decision:
         raise _no_challenger(problem)
 
-    try:
-        promotion.carry_out(db, registry, request, now, decide)
-    except ArtPulseError as refused:
-        return refused
-    return _no_challenger(problem)
+    asked = {"version": None}
+    request = Request(problem.model, action, actor, reason, asked, expected, idempotency_key=idempotency_key)
+    promotion.carry_out(db, registry, request, now, decide)
+    raise _no_challenger(problem)
 
 
 def verdict_of(db: Database, problem: str, version: int, champion: int | None) -> dict[str, Any] | None:
@@ -104,24 +93,23 @@ def check(db: Database, registry: Registry, problem: Problem, version: int | Non
     ``{problem, model, champion, version, judged_at, verdict, allowed, message}``. Raises ``ChangeRefused`` when there
     is no version to ask about, ``RegistryError``, ``StoreError``.
     """
-    chosen = meant(db, registry, problem, version=version, expected=None, key=None).version
+    chosen = version
+    if chosen is None:
+        chosen = _newest(registry, problem, registry.aliases(problem.model))
     if chosen is None:
         raise _no_challenger(problem)
     seen = Seen(db, registry, problem.model)
     found = report_of(db, problem.name, chosen, seen.champion)
     verdict = None if found is None else dict(found["document"]["verdict"])
-    allowed, message = (
-        True,
-        f"Version {chosen} may become the champion in place of {rules.named(seen.champion)}.",
-    )
     try:
         rules.check_promotion(seen, chosen, verdict, override=False)
         for row in changes.open_rows(db, problem.model):
-            raise ChangeConflict(
-                f"Change {row.sequence} ({row.action} of {row.model} by {row.actor}) is still open."
-            )
+            raise changes.still_open(row)
     except (ChangeRefused, ChangeConflict) as no:
         allowed, message = False, no.message
+    else:
+        allowed = True
+        message = f"Version {chosen} may become the champion in place of {rules.named(seen.champion)}."
     return {
         "problem": problem.name,
         "model": problem.model,
@@ -132,6 +120,13 @@ def check(db: Database, registry: Registry, problem: Problem, version: int | Non
         "allowed": allowed,
         "message": message,
     }
+
+
+def _newest(registry: Registry, problem: Problem, aliases: Mapping[str, int]) -> int | None:
+    """The challenger. With neither champion nor challenger every version was held back: then the newest, if any."""
+    if CHALLENGER in aliases or CHAMPION in aliases:
+        return aliases.get(CHALLENGER)
+    return next((info.version for info in registry.versions(problem.model)), None)
 
 
 def _no_challenger(problem: Problem) -> ChangeRefused:

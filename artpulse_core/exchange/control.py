@@ -1,7 +1,7 @@
 """The client of the agent's control socket: one JSON line there, one JSON line back, before a deadline.
 
-Belongs here: the call itself, used by the API and by the command line, and how long the socket's path may be. Does not belong here: what an operation
-does (``artpulse_core.agent``).
+Belongs here: the call itself, used by the API and by the command line, and how long the socket's path may be. Does not
+belong here: what an operation does (``artpulse_core.agent``).
 """
 
 from __future__ import annotations

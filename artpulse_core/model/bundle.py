@@ -24,8 +24,9 @@ from artpulse_core.model import arrays
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+CONTRACT = "contract.json"
 REQUIRED = (
-    "contract.json",
+    CONTRACT,
     "model.onnx",
     "state.npz",
     "profile.npz",
@@ -62,6 +63,11 @@ class Manifest:
     def synthetic(self) -> bool:
         """True when the model learned from generated pictures."""
         return bool(self.provenance.get("synthetic"))
+
+    @property
+    def contract_digest(self) -> str:
+        """sha256 of ``contract.json``; two versions that share requests must have the same one."""
+        return self.files[CONTRACT]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as written."""
@@ -175,7 +181,7 @@ def load(folder: Path, digest: str | None = None) -> Bundle:
             folder=folder,
             digest=digest_of(folder),
             manifest=manifest,
-            contract=Contract.from_dict(orjson.loads((folder / "contract.json").read_bytes())),
+            contract=Contract.from_dict(orjson.loads((folder / CONTRACT).read_bytes())),
             state=state,
             evaluation=orjson.loads((folder / "evaluation.json").read_bytes()),
             golden=orjson.loads((folder / "golden.json").read_bytes()),

@@ -1,8 +1,7 @@
 """Changes: one row for each change of what is served, opened before an alias moves and closed after.
 
-Belongs here: the rows, the one-open-row lock, idempotency keys and the two chains that make tampering visible
-(``chain`` says how they are computed). Does not belong here: what a change does
-(``artpulse_core.control.promotion``).
+Belongs here: the rows, the one-open-row lock, idempotency keys and the chains (computed by ``chain``). Does not belong
+here: what a change does (``artpulse_core.control.promotion``).
 """
 
 from __future__ import annotations
@@ -58,9 +57,7 @@ class Change:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, every column."""
-        document = asdict(self)
-        del document["replayed"]
-        return document
+        return {name: value for name, value in asdict(self).items() if name != "replayed"}
 
 
 def open_change(
@@ -95,10 +92,7 @@ def open_change(
 
 
 def record(db: Database, state: str, *, now: datetime, outcome: str | None = None, **request: Any) -> Change:
-    """A row that is opened and closed in one transaction: ``refused`` with why, or ``done`` where no alias moves.
-
-    Takes what ``open_change`` takes, and does not mind another row that is open.
-    """
+    """A row opened and closed at once, beside any open one: ``refused`` with why, or ``done`` where no alias moves."""
     with _writing(db) as connection:
         values = _insert(connection, _request(now, **request), state)
         return _finish(db, connection, values["sequence"], state, state, now, outcome)
@@ -152,6 +146,13 @@ def open_rows(db: Database, model: str | None = None) -> list[Change]:
         query = query.where(changes.c.model == model)
     with db.read() as connection:
         return [Change(**row) for row in connection.execute(query).mappings()]
+
+
+def still_open(row: Change) -> ChangeConflict:
+    """What is raised for a change of a model while ``row`` is open."""
+    return ChangeConflict(
+        f"Change {row.sequence} ({row.action} of {row.model} by {row.actor}) is still open."
+    )
 
 
 def get(db: Database, sequence: int) -> Change | None:
@@ -228,9 +229,7 @@ def _open(connection: Connection, request: Mapping[str, Any]) -> Change:
     query = select(changes).where(changes.c.model == request["model"], changes.c.state == "open")
     other = connection.execute(query).mappings().first()
     if other is not None:
-        raise ChangeConflict(
-            f"Change {other['sequence']} ({other['action']} of {other['model']} by {other['actor']}) is still open."
-        )
+        raise still_open(Change(**other))
     return Change(**_insert(connection, request, "open"))
 
 

@@ -12,7 +12,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +111,6 @@ class Database:
         """Ask the database for one row; raises ``StoreError``."""
         with self.read() as connection:
             connection.execute(text("SELECT 1")).scalar_one()
-
-    def now(self, otherwise: datetime) -> datetime:
-        """The time of the database server; ``otherwise`` where it is a file of this machine. Raises ``StoreError``."""
-        if self.dialect != "postgresql":
-            return otherwise
-        with self.read() as connection:
-            found: datetime = connection.execute(text("SELECT now()")).scalar_one()
-            return found
 
     def listen(self, channel: str, heard: Callable[[str], None], stopped: threading.Event) -> None:
         """Call ``heard`` with the payload of each PostgreSQL notification until ``stopped``; on SQLite nothing comes.

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, and_, case, delete, exc, func, literal, or_, select, true
+from sqlalchemy import String, and_, case, delete, exc, func, literal, or_, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from artpulse_core.control.rollout import Counts, Stage, Window
 from artpulse_core.errors import FeedbackRefused
-from artpulse_core.store.clock import parse, stamp
+from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import Database
 from artpulse_core.store.tables import events, labels
 
@@ -25,6 +25,7 @@ SLOTS = ("primary", "secondary")
 CLOCK_AHEAD = timedelta(
     hours=1
 )  # a host whose clock is fast: what its slots did counts now, not when we catch up
+LONGEST_JUMP, SHORTEST_WAIT = timedelta(days=1), timedelta(hours=1)
 WIDTHS = {item.name: item.type.length or 0 for item in events.columns if isinstance(item.type, String)}
 
 
@@ -93,22 +94,15 @@ def count(db: Database, problem: str) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def newest(db: Database) -> datetime | None:
-    """The time of the newest event, or None."""
-    with db.read() as connection:
-        found = connection.execute(select(func.max(events.c.at))).scalar()
-        return None if found is None else parse(str(found))
-
-
 def slot_counts(
     db: Database,
     model: str,
+    problem: str,
     versions: tuple[int, int],
     stages: Sequence[Stage],
     *,
     budget_ms: float,
     now: datetime,
-    problem: str | None = None,
 ) -> tuple[Window, ...]:
     """What the slots of a rollout of ``model`` did in each of ``stages``: one query, one window a stage, in order.
 
@@ -120,15 +114,14 @@ def slot_counts(
 
     A stage begins at its own time and ends where the next begins; the last ends at ``now``. There is no margin for
     hosts that still route by the percent before: a line names the slot and version that answered, so the counts are
-    true whatever the percent was. ``problem``, if it is known, spares reading the lines of other problems. Raises
-    ``StoreError``.
+    true whatever the percent was. Raises ``StoreError``.
     """
     if not stages:
         return ()
     counts: dict[tuple[int, str], dict[str, Any]] = {}
     with db.read() as connection:
         for stage, slot, label, n, errors, slow in connection.execute(
-            _slot_query(model, versions, [stage.began for stage in stages], budget_ms, now, problem)
+            _slot_query(model, problem, versions, [stage.began for stage in stages], budget_ms, now)
         ):
             found = counts.setdefault((stage, slot), {"n": 0, "errors": 0, "slow": 0, "labels": {}})
             for name, value in (("n", n), ("errors", errors), ("slow", slow)):
@@ -141,11 +134,11 @@ def slot_counts(
 
 def _slot_query(
     model: str,
+    problem: str,
     versions: tuple[int, int],
     begins: Sequence[str],
     budget_ms: float,
     now: datetime,
-    problem: str | None,
 ) -> Any:
     at = events.c.at
     # The newest stage first: the first that began before the line is its own, also when a clock was set back.
@@ -166,12 +159,12 @@ def _slot_query(
             func.sum(case((events.c.latency_ms > budget_ms, 1), else_=0)),
         )
         .where(
+            events.c.problem == problem,  # with the time, the index
             events.c.model == model,
             events.c.row == 0,
             at >= min(begins),
             at < stamp(now + CLOCK_AHEAD),
             or_(*of_slots),
-            true() if problem is None else events.c.problem == problem,
         )
         .group_by("stage", events.c.slot, "given")
     )
@@ -232,6 +225,23 @@ def labelled(
     query = query.order_by(labels.c.at.desc(), events.c.id.desc()).limit(limit)
     with db.read() as connection:
         return [dict(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def believable(db: Database, now: datetime) -> bool:
+    """Whether events may be deleted by a clock that says ``now``: one that jumped ahead makes all of them old.
+
+    PostgreSQL is asked for its own time, which must not be more than a day behind. SQLite lives by the same clock; here
+    an event must lie between an hour and a day before ``now``, since those that came after a jump are younger. A jump
+    that nobody mends for an hour is believed there; and where nobody asked for a day, nothing is deleted until
+    somebody has. Raises ``StoreError``.
+    """
+    if db.dialect == "postgresql":
+        with db.read() as connection:
+            there: datetime = connection.execute(select(func.now())).scalar_one()
+        return now - there <= LONGEST_JUMP
+    recent = events.c.at.between(stamp(now - LONGEST_JUMP), stamp(now - SHORTEST_WAIT))
+    with db.read() as connection:
+        return connection.execute(select(events.c.id).where(recent).limit(1)).first() is not None
 
 
 def purge(db: Database, older_than: datetime, *, limit: int | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -13,9 +14,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from artpulse_api import live as live_module
 from artpulse_api import serving
 from artpulse_api.live import Live
 from artpulse_core.exchange import release as releases
+from artpulse_core.exchange.files import write_whole
 from tests.api.asking import ROW
 from tests.api.conftest import MakeApp
 from tests.bundles import make_bundle
@@ -170,10 +173,43 @@ def test_the_watch_finds_a_release_by_itself_and_outlives_a_failure(
     assert live.current.sequence == 2 and len(calls) > 2
 
 
-def test_a_worker_whose_report_cannot_be_written_still_answers(make_app: MakeApp, home: Path) -> None:
+def test_what_the_agent_says_reaches_the_gauges_at_once(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "AGE_TICKS", 10_000)
+    monkeypatch.setattr(live_module, "INTERVAL_SECONDS", 0.01)
+    app = make_app(load=False)
+    live = serving.of(app).live
+    live.start()
+    line = 'artpulse_champion_refused{problem="art"} 1.0'
+    assert line not in app.test_client().get("/metrics").text
+    said = {"at": datetime.now(UTC).isoformat(), "failures": {"art": {"version": 3}}}
+    write_whole(home / "run/status.json", orjson.dumps(said))
+    until = time.monotonic() + 5
+    while line not in app.test_client().get("/metrics").text and time.monotonic() < until:
+        time.sleep(0.02)
+    live.stop()
+    assert line in app.test_client().get("/metrics").text
+
+
+def test_a_worker_whose_report_cannot_be_written_answers_and_reports_later(
+    make_app: MakeApp, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live_module, "INTERVAL_SECONDS", 0.01)
     (home / "run/workers").write_text("in the way")
-    client = make_app().test_client()
-    assert client.post("/predict", json=ROW).status_code == 200
+    app = make_app(load=False)
+    live = serving.of(app).live
+    live.start()
+    assert app.test_client().post("/predict", json=ROW).status_code == 200
+    time.sleep(0.2)
+    (home / "run/workers").unlink()
+    until = time.monotonic() + 5
+    while not releases.read_workers(home / "run") and time.monotonic() < until:
+        time.sleep(0.02)
+    live.stop()
+    (report,) = releases.read_workers(home / "run")
+    assert (report.pid, report.sequence) == (os.getpid(), live.current.sequence)
+    assert caplog.text.count("report was not written") == 1
 
 
 def test_readiness_names_what_is_away_and_leaks_nothing(make_app: MakeApp, home: Path) -> None:
@@ -202,6 +238,13 @@ def test_readiness_is_503_without_a_release_and_while_a_problem_is_missing(
 ) -> None:
     empty = make_app(load=False).test_client()
     assert (empty.get("/health").status_code, empty.get("/ready").status_code) == (200, 503)
+    now = datetime.now(UTC).isoformat()
+    away = {"registry": {"ok": False, "at": now, "message": "/secret/path"}, "at": now}
+    (home / "run/status.json").write_bytes(orjson.dumps(away))
+    refused = empty.get("/ready").get_json()
+    assert refused["detail"] == "There is no release to serve yet. Away: registry."
+    assert [issue["pointer"] for issue in refused["errors"]] == ["/degraded/registry"]
+    (home / "run/status.json").write_bytes(orjson.dumps({"at": now}))
     _break_digest(home / "run/bundles/art-1")
     answer = make_app().test_client().get("/ready")
     assert answer.status_code == 503

@@ -12,6 +12,7 @@ from artpulse_core import settings as settings_module
 from tests.core.control.conftest import House, house, opened_house, three, three_versions
 from tests.faults.matrix import DEFAULT_KILLS, KILLS
 from tests.serving import Serving, served
+from tests.waiting import until
 
 __all__ = ["house", "three", "three_versions"]
 
@@ -35,8 +36,9 @@ def shared(three_versions: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def serving(shared: House) -> Iterator[Serving]:
-    """One running ``serve`` on it; version 2 is champion at the start."""
+    """One running ``serve`` on it, in order; version 2 is champion at the start."""
     with served(shared.settings) as running:
+        until(lambda: running.well(registry=True, database=True))
         yield running
 
 

@@ -1,7 +1,7 @@
 """Changes in processes of their own: killed by SIGKILL at each step, or racing (``python -m`` with a home and a word).
 
-Everything heavy is imported once; each try is a fork of this process, which itself opens no store. Prints one JSON
-line a walk or a race.
+Everything heavy is imported and mapped once, which would be two thirds of each try; each try is a fork of this process,
+which itself opens no store. Prints one JSON line a walk or a race.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any
 
 import orjson
 from mlflow.store.db import utils
+from mlflow.store.model_registry import sqlalchemy_store as _versions  # noqa: F401 - before the forks
+from mlflow.store.tracking import sqlalchemy_store as _runs  # noqa: F401 - before the forks
+from sqlalchemy.orm import configure_mappers
 
 from artpulse_core import settings as settings_module
 from artpulse_core.control import lineage
@@ -46,6 +49,7 @@ def main(home: Path, word: str) -> int:
     """Walk every change, or let two promotions and a rollback race."""
     utils._get_latest_schema_revision = functools.cache(utils._get_latest_schema_revision)
     utils._get_latest_schema_revision()
+    configure_mappers()
     rows = (
         [race(home, number) for number in range(RACES)]
         if word == "race"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
 
-from artpulse_core.agent.host import Agent
 from artpulse_core.exchange import control
-from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.spool import SpoolWriter
-from artpulse_core.settings import Settings
 from artpulse_core.store import changes, events
+from tests.core.agent.test_agent import running, version
 from tests.core.control.conftest import MODEL, NOW, House
 from tests.core.store.test_events import line
 from tests.waiting import until
@@ -40,27 +34,6 @@ class Clock:
         return datetime.now(UTC) + self.off
 
 
-@contextmanager
-def agent(settings: Settings, clock: Clock) -> Iterator[Settings]:
-    """An agent in a thread: its processes share the machine's clock, which a test must not set."""
-    with TemporaryDirectory(prefix="ap-") as folder:
-        settings = settings.model_copy(update={"run_dir": Path(folder), "poll_seconds": 0.2})
-        stopped = threading.Event()
-        thread = threading.Thread(target=Agent(settings, clock=clock).run, args=(stopped,))
-        thread.start()
-        try:
-            until(settings.socket.exists)
-            yield settings
-        finally:
-            stopped.set()
-            thread.join()
-
-
-def version(settings: Settings) -> int | None:
-    release = releases.read(settings.run)
-    return release.problems["art_core5"].primary.version if release else None
-
-
 @pytest.mark.parametrize(
     "step",
     [
@@ -72,7 +45,7 @@ def version(settings: Settings) -> int | None:
 )  # fmt: skip
 def test_the_agent_goes_on(three: House, seen: Callable[[str], None], step: timedelta) -> None:
     clock = Clock()
-    with agent(three.settings, clock) as settings:
+    with running(three.settings, clock=clock, poll_seconds=0.2) as settings:
         until(lambda: version(settings) == 2)
         info = three.registry.version(MODEL, 3)
         assert info is not None

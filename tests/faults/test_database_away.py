@@ -15,7 +15,7 @@ from artpulse_core.store.database import Database
 from tests.core.control.conftest import House
 from tests.databases import whole_file
 from tests.faults.disks import full, read_only, small_disk
-from tests.serving import Load, Serving, load_on, served
+from tests.serving import Load, Serving, load_on
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
@@ -37,13 +37,6 @@ def shared(shared: House, disk: Path) -> Iterator[House]:
     house = House(settings, Database(settings.database), Registry(settings), shared.folder)
     yield house
     house.db.dispose()
-
-
-@pytest.fixture(scope="module")
-def serving(shared: House) -> Iterator[Serving]:
-    with served(shared.settings) as running:
-        until(lambda: running.well(registry=True, database=True))
-        yield running
 
 
 def stored(disk: Path) -> list[str]:

@@ -89,10 +89,16 @@ def test_read_only(shared: House, serving: Serving, disk: Path, seen: Callable[[
             serving.notify()
             load.more(100)
             assert set(load.versions) == {2}
+            shown = serving.status()
+            assert "Read-only file system" in shown["run_folder"]["message"]
+            assert "Read-only file system" in shown["spool"]["message"]
+            assert (shown["database"]["ok"], shown["failures"]) == (True, {})
             named = [
-                orjson.loads(row) for row in serving.lines("Read-only file system") if row.startswith("{")
+                orjson.loads(row)["message"]
+                for row in serving.lines("Read-only file system")
+                if row.startswith("{")
             ]
-            assert named
+            assert named.count("the run folder cannot be written") == 1
         until(lambda: serving.whole(3), 60)
         load.more(20)
         shared.rollback()
@@ -100,7 +106,8 @@ def test_read_only(shared: House, serving: Serving, disk: Path, seen: Callable[[
     assert set(load.statuses) == {200}
     assert serving.pids() == workers
     seen(
-        f"all 200, “{named[0]['message']}: {named[0]['reason'][:32]}”; writable again: the promotion is served"
+        "all 200, “the run folder cannot be written: … Read-only file system”, the database not blamed; "
+        "writable again: the promotion is served"
     )
 
 

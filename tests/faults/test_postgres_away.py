@@ -17,7 +17,7 @@ from artpulse_core import settings as settings_module
 from artpulse_core.store.database import Database
 from tests.core.control.conftest import House, opened_house
 from tests.databases import postgres, postgres_programs
-from tests.serving import Load, Serving, load_on, served
+from tests.serving import Load, Serving, load_on
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
@@ -83,13 +83,6 @@ def shared(mlflow_store: Path, server: Postgres, tmp_path_factory: pytest.TempPa
     house.db.dispose()
 
 
-@pytest.fixture(scope="module")
-def serving(shared: House) -> Iterator[Serving]:
-    with served(shared.settings) as running:
-        until(lambda: running.well(registry=True, database=True))
-        yield running
-
-
 def stored(house: House) -> list[str]:
     """The request ids in the table, as often as they stand there."""
     from sqlalchemy import text
@@ -135,22 +128,25 @@ def test_stopped(shared: House, server: Postgres, serving: Serving, seen: Callab
 
 @pytest.mark.fault(
     "PostgreSQL frozen: it holds its connections and never answers",
-    "every answer 200, `artpulse status` answers, then every event stored once",
+    "every answer 200, `artpulse status` answers and names it within 20 s, then every event stored once",
 )
 def test_frozen(shared: House, server: Postgres, serving: Serving, seen: Callable[[str], None]) -> None:
-    with without_loss(serving, shared) as load:
+    lines = len(serving.lines("database is away"))
+    with without_loss(serving, shared):
         family = server.freeze()
         try:
-            load.more(200)
+            until(lambda: serving.well(database=False), 20)
             begun = time.monotonic()
             shown = serving.status()
             took = time.monotonic() - begun
             assert shown["agent"]
+            assert "has not answered for 15 s" in shown["database"]["message"]
             assert took < 20
         finally:
             for process in reversed(family):
                 process.resume()
-    seen("all 200, `artpulse status` answers, every event stored once")
+    assert len(serving.lines("database is away")) == lines + 1
+    seen(f"all 200, “{shown['database']['message']}”, every event stored once")
 
 
 @pytest.mark.fault("every connection to PostgreSQL cut off", "every answer 200, every event stored once")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ from artpulse_core.agent.host import Agent
 from artpulse_core.agent.rhythm import Rhythm
 from artpulse_core.agent.status import collect
 from artpulse_core.errors import AgentUnavailable, FeedbackRefused, SettingsError
-from artpulse_core.exchange import control
+from artpulse_core.exchange import control, spool
 from artpulse_core.exchange import release as releases
 from artpulse_core.exchange.spool import SpoolWriter
 from artpulse_core.settings import Settings
@@ -31,18 +33,23 @@ from tests.waiting import until
 
 
 @contextmanager
-def running(settings: Settings, files: Mapping[str, bytes] | None = None) -> Iterator[Settings]:
-    """An agent in a thread, with a run folder short enough for a socket and no polls but those asked for.
+def running(
+    settings: Settings,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    poll_seconds: float = 3600.0,
+) -> Iterator[Settings]:
+    """An agent in a thread, with a run folder short enough for a socket; no polls but those asked for, if not said.
 
     ``files`` lie in the run folder before it starts.
     """
     with TemporaryDirectory(prefix="ap-") as folder:
-        settings = settings.model_copy(update={"run_dir": Path(folder), "poll_seconds": 3600.0})
+        settings = settings.model_copy(update={"run_dir": Path(folder), "poll_seconds": poll_seconds})
         for name, data in (files or {}).items():
             (settings.run / name).write_bytes(data)
         stopped = threading.Event()
-        agent = Agent(settings, clock=lambda: datetime.now(UTC))
-        thread = threading.Thread(target=agent.run, args=(stopped,))
+        thread = threading.Thread(target=Agent(settings, clock=clock).run, args=(stopped,))
         thread.start()
         try:
             until(settings.socket.exists)
@@ -156,6 +163,26 @@ def test_a_database_that_is_away_keeps_events_and_is_named(mlflow_home: Settings
         writer.close()
         time.sleep(0.7)
         assert len(list((settings.run / "spool").glob("*.jsonl"))) == 1
+
+
+def test_a_spool_that_cannot_be_used_is_named_and_the_database_is_not_blamed(
+    three: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with running(three.settings) as settings:
+        writer = SpoolWriter(settings.run / "spool")
+        until(lambda: status(settings)["spool"]["ok"])
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "acknowledge", full)
+            writer.append(orjson.dumps(line(1)) + b"\n")
+            said = until(lambda: status(settings)["spool"]["ok"] is False and status(settings))
+            assert "No space left" in said["spool"]["message"]
+            assert said["database"]["ok"] is True
+        until(lambda: status(settings)["spool"]["ok"])
+        writer.close()
+    assert events.count(three.db, "art_core5") == 1
 
 
 def test_what_nobody_serves_is_shown_as_nothing(tmp_path: Path) -> None:

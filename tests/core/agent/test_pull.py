@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from artpulse_core.agent import check
 from artpulse_core.control.registry import Registry
-from artpulse_core.errors import BundleError, StoreError
+from artpulse_core.errors import BundleError, RegistryError, StoreError
 from artpulse_core.model import bundle
 from tests.bundles import make_bundle
 from tests.core.agent.hosts import Host, away
@@ -242,3 +244,31 @@ def test_a_trial_that_hangs_is_ended_and_garbage_is_named(tmp_path: Path) -> Non
     (tmp_path / "good" / "manifest.json").write_bytes(b"\xff")
     with pytest.raises(BundleError, match=r"has digest|cannot be read"):
         check.in_child(tmp_path / "good", digest)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EROFS, os.strerror(errno.EROFS)),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+        RegistryError("Version 3 cannot be fetched: [Errno 28] No space left on device"),
+    ],
+)
+def test_a_run_folder_that_takes_nothing_is_no_fault_of_the_version(
+    three: House, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: Any) -> Path:
+        raise error
+
+    host = Host(three)
+    host.puller.poll()
+    three.promote(3, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(three.registry, "download", refuse)
+        for _ in range(3):
+            pulled = host.puller.poll()
+            assert any(words in str(pulled.folder_error) for words in ("No space left", "Read-only"))
+            assert pulled.failures == {}
+    assert host.served.primary.version == 2
+    assert host.puller.poll().folder_error is None  # at once: no version has to wait for a pause
+    assert host.served.primary.version == 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,22 +242,6 @@ def test_both_slots_and_where_a_rollback_goes_are_never_cleaned_away(three: Hous
     wanted = {info.digest.removeprefix("sha256:") for info in three.registry.versions(MODEL)}
     assert wanted <= kept
     assert len(kept) <= len(wanted) + 3
-
-
-def test_a_full_disk_is_a_failure_with_a_name_and_a_pause(
-    three: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> Path:
-        raise OSError(28, "No space left on device")
-
-    host = Host(three)
-    monkeypatch.setattr(three.registry, "download", full)
-    assert "No space left" in host.puller.poll().failures["art_core5"].message
-    monkeypatch.undo()
-    assert host.puller.poll().release is None
-    host.now += timedelta(seconds=16)
-    host.puller.poll()
-    assert host.served.primary.version == 2
 
 
 def test_a_refused_version_pauses_longer_each_time_up_to_a_bound() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +34,8 @@ def host(three: House) -> Host:
     noted = Noted(host.run, 1, lambda: rolling.now)
     noted.part("registry", None)
     noted.part("database", "The database does not answer: gone")
+    noted.part("spool", "no room")
+    noted.part("run_folder", None)
     noted.say(secondary_failures={"art_core5": {"version": 3, "message": "no room"}})
     noted.write()
     slot = {"version": 3, "digest": "sha256:c", "alias": "challenger"}
@@ -101,6 +104,8 @@ def test_the_command_prints_a_line_for_each_slot_worker_and_trouble(
     assert "the database is away: The database does not answer: gone" in done.stdout
     assert "secondary of art_core5, version 3, is refused: no room" in done.stdout
     assert "worker 77, art: damaged" in done.stdout
+    assert "events stay in the spool, which cannot be used: no room" in done.stdout
+    assert "run folder" not in done.stdout  # it is well
     document: dict[str, Any] = orjson.loads(CliRunner().invoke(cli, ["status", "--json"]).stdout)
     assert len(document["others"]) == 1
 
@@ -111,3 +116,30 @@ def test_a_question_that_hangs_is_shown(three: House) -> None:
     assert noted.document()["registry"]["asked_at"] == NOW.isoformat()
     noted.asked(over=True)
     assert noted.document()["registry"]["asked_at"] is None
+
+
+def test_a_database_that_says_nothing_for_long_is_away_once_it_was_well(
+    three: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "artpulse_core")
+    seconds = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: seconds)
+    noted = Noted(three.settings.run, 1, lambda: NOW)
+
+    def ok() -> Any:
+        noted.write()
+        return orjson.loads((three.settings.run / "status.json").read_bytes())["database"]["ok"]
+
+    assert ok() is None
+    seconds += 1000
+    assert ok() is None  # it has not been asked yet
+    noted.part("database", None)
+    seconds += 14
+    assert ok() is True
+    seconds += 2
+    assert ok() is False
+    assert "has not answered for 15 s" in noted.document()["database"]["message"]
+    noted.part("database", None)
+    assert ok() is True
+    said = [record.getMessage() for record in caplog.records if "database" in record.getMessage()]
+    assert said == ["database is away", "database is back"]

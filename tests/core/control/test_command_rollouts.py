@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from artpulse_core.cli import main
-from artpulse_core.control import lineage, progress
+from artpulse_core.control import delivery, lineage
 from artpulse_core.control.advance import Decision, Step
 from artpulse_core.control.rollout import Rollout
 from artpulse_core.store import changes, events, reports
@@ -162,7 +162,7 @@ def test_status_says_what_the_next_tick_does(
     home: House, decision: Decision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = {"decision": "inconclusive", "summary": "So it is.", "rules": []}
-    monkeypatch.setattr(progress, "advance", lambda *_: Step(decision, verdict, 5))
+    monkeypatch.setattr(delivery, "advance", lambda *_: Step(decision, verdict, 5))
     asked("start", "art_core5")
     assert status()["next"].startswith(SAYS[decision])
     asked("pause", "art_core5")
@@ -182,6 +182,6 @@ def test_status_says_who_promotes_at_the_end(
     home: House, words: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = {"decision": "pass", "summary": "All is well.", "rules": []}
-    monkeypatch.setattr(progress, "advance", lambda *_: Step("finish", verdict, 100))
+    monkeypatch.setattr(delivery, "advance", lambda *_: Step("finish", verdict, 100))
     asked("start", "art_core5", *words)
     assert says in status()["next"]

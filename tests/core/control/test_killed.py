@@ -13,8 +13,7 @@ from tests.core.control.conftest import House
 from tests.core.control.walks import WALKS, check, outcome, restore, snapshot, stepping
 from tests.stepping import Steps
 
-QUICK = ("promote the secondary", "abort as failed")
-
+QUICK = ("promote the secondary", "abort as failed")  # the others are walked by make test-all
 
 Ends = tuple[Any, ...]
 
@@ -35,8 +34,8 @@ def failing(name: str) -> None:
     raise StoreError(name) if name.endswith("write") else RegistryError(name)
 
 
-def walks(names: tuple[str, ...] = tuple(WALKS)) -> list[object]:
-    marks = {name: () if name in QUICK else (pytest.mark.extended,) for name in names}
+def walks(names: tuple[str, ...] = tuple(WALKS), quick: tuple[str, ...] = QUICK) -> list[object]:
+    marks = {name: () if name in quick else (pytest.mark.extended,) for name in names}
     return [pytest.param(name, marks=mark, id=name) for name, mark in marks.items()]
 
 
@@ -77,7 +76,8 @@ def test_a_change_killed_at_any_step_is_completed_or_undone(three: House, name: 
 
 
 @pytest.mark.parametrize(
-    "name", walks(("promote the secondary", "rollback", "start blue-green", "set", "abort", "adopt"))
+    "name",
+    walks(("promote the secondary", "rollback", "start blue-green", "set", "abort", "adopt"), ("set",)),
 )
 def test_a_change_that_fails_at_any_step_is_whole_too(three: House, name: str, tmp_path: Path) -> None:
     before, after = prepared(three, name, tmp_path / "kept")

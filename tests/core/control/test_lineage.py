@@ -44,3 +44,11 @@ def test_a_version_that_is_gone_is_passed_over() -> None:
     rows = [row(n, "promote", n - 1 or None, n) for n in (1, 2, 3)]
     assert lineage.rollback_target(rows, 3, {1, 3}) == 1
     assert lineage.rollback_target(rows, 3, {3}) is None
+
+
+def test_a_champion_is_audited_when_a_row_put_it_there_or_is_about_to() -> None:
+    first, second = row(1, "promote", None, 1), row(2, "promote", 1, 2, "open")
+    assert [lineage.audited([first], version) for version in (None, 1, 2)] == [False, True, False]
+    assert [lineage.audited([second, first], version) for version in (1, 2)] == [True, True]
+    assert lineage.audited([], None)
+    assert not lineage.audited([row(1, "promote", None, 1, "refused")], 1)

@@ -133,9 +133,6 @@ def test_of_many_openers_of_one_model_one_wins(db: Database) -> None:
     assert len(changes.open_rows(db)) == 1
 
 
-ROWS = 5  # done, undone, refused, done, open
-
-
 def tell(db: Database) -> Head:
     """Five rows that ended in every way; returns the head after them."""
     changes.close(db, opened(db, target=1), NOW)

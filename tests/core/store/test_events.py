@@ -150,3 +150,11 @@ def test_purging_takes_old_events_with_their_labels(db: Database) -> None:
         events.add_label(db, request_id=f"req{number}", row=0, label="vibrant", caller="key-1", at=NOON)
     assert events.purge(db, NOON + timedelta(seconds=50)) == 1
     assert [row["request_id"] for row in events.labelled(db, "art_core5", limit=10)] == ["req100"]
+
+
+def test_a_clock_days_ahead_is_not_believed(db: Database) -> None:
+    now = datetime.now(UTC)
+    ahead = now + timedelta(days=30)
+    events.insert(db, [line(1, at=(now - timedelta(hours=2)).isoformat()), line(2, at=ahead.isoformat())])
+    assert events.believable(db, now)
+    assert not events.believable(db, ahead)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -36,9 +37,8 @@ def test_old_events_are_deleted_in_batches_the_oldest_first(db: Database) -> Non
     assert events.count(db, "art_core5") == 2
 
 
-def test_sqlite_tells_nobody_and_returns_at_once(db: Database) -> None:
-    if db.dialect == "sqlite":
-        db.listen("artpulse_changes", pytest.fail, threading.Event())
+def test_sqlite_tells_nobody_and_returns_at_once(tmp_path: Path) -> None:
+    Database(f"sqlite:///{tmp_path}/a.db").listen("artpulse_changes", pytest.fail, threading.Event())
 
 
 @pytest.mark.extended

@@ -13,14 +13,16 @@ from artpulse_core.store.clock import stamp
 from artpulse_core.store.database import Database
 from tests.core.store.test_events import NOON, line
 
-MODEL = "artpulse-classifier"
+MODEL, PROBLEM = "artpulse-classifier", "art_core5"
 SECONDARY = {"version": 4, "slot": "secondary"}
 FAILED = {"status": "error", "output": None, "warnings": ["model_failed"]}
 
 
 def count(db: Database, *stages: Stage, seconds: float = 3600) -> tuple[Window, ...]:
     """The windows of versions 3 and 4, an hour after noon."""
-    return events.slot_counts(db, MODEL, (3, 4), stages, budget_ms=250, now=NOON + timedelta(seconds=seconds))
+    return events.slot_counts(
+        db, MODEL, PROBLEM, (3, 4), stages, budget_ms=250, now=NOON + timedelta(seconds=seconds)
+    )
 
 
 def stage(percent: float, second: float) -> Stage:
@@ -60,6 +62,7 @@ def test_answers_failures_slow_ones_and_labels_are_counted_by_slot(db: Database)
         {**SECONDARY, "version": None},
         {"slot": "primary", "version": 4},
         {"model": "artpulse-art"},
+        {"problem": "art"},
         {"model": None},
         {"row": 1},
         {"at": (NOON - timedelta(microseconds=1)).isoformat()},
@@ -70,18 +73,6 @@ def test_answers_failures_slow_ones_and_labels_are_counted_by_slot(db: Database)
 def test_lines_that_tell_nothing_of_these_slots_are_left_out(db: Database, other: dict[str, Any]) -> None:
     events.insert(db, [line(1, **other)])
     assert count(db, stage(5, 0)) == (Window(5),)
-
-
-def test_a_problem_that_is_named_changes_no_count_of_its_own(db: Database) -> None:
-    events.insert(db, [line(1), line(2, **SECONDARY)])
-    (one,), (two,) = (
-        events.slot_counts(
-            db, MODEL, (3, 4), [stage(5, 0)], budget_ms=250, now=NOON + timedelta(hours=1), problem=problem
-        )
-        for problem in ("art_core5", "art")
-    )
-    assert (one,) == count(db, stage(5, 0))
-    assert two == Window(5)
 
 
 def test_a_batch_counts_once_whatever_its_size(db: Database) -> None:
