@@ -131,11 +131,11 @@ def check_promotion(seen: Seen, version: int, verdict: Mapping[str, Any] | None,
     state = seen.state
     tried = state.approved and state.secondary == version
     check_thawed(seen)
-    check_verdict(verdict, override, "promotion", *(("promote", "pass") if tried else ("promote",)))
-    check_rejected(seen, version, override=override or tried)
     if seen.champion == version:
         raise ChangeRefused(f"Version {version} of {seen.model} is the champion already.")
     check_version(seen, version)
+    check_verdict(verdict, override, "promotion", *(("promote", "pass") if tried else ("promote",)))
+    check_rejected(seen, version, override=override or tried)
 
 
 def check_rejected(seen: Seen, version: int, *, override: bool) -> None:
@@ -160,7 +160,7 @@ def check_version(seen: Seen, version: int) -> None:
     """The version exists and carries the digest that was recorded when it was registered; else ``ChangeRefused``."""
     info = seen.versions.get(version)
     if info is None:
-        raise ChangeRefused(f"{seen.model} has no version {version}.")
+        raise ChangeRefused(f"{seen.model} has no version {version}: see `artpulse models list`.")
     if not info.digest:
         raise ChangeRefused(
             f"Version {version} of {seen.model} has no digest: it was not registered by ArtPulse."
