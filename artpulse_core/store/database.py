@@ -163,7 +163,6 @@ class Database:
             f"{self._file.name}.{hashlib.sha256(name.encode()).hexdigest()[:12]}.lock"
         )
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StoreError(f"The lock file of the database cannot be opened: {error.strerror}.") from None

@@ -19,6 +19,7 @@ from tests.serving import Load, Serving, load_on
 from tests.waiting import until
 
 pytestmark = pytest.mark.extended
+FOLDER = "db"  # on the small disk
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,9 @@ def shared(shared: House, disk: Path) -> Iterator[House]:
     """The installation with its database on a small disk of its own."""
     shared.db.dispose()
     whole_file(shared.settings.home / "artpulse.db")
-    shutil.move(shared.settings.home / "artpulse.db", disk / "artpulse.db")
-    settings = shared.settings.model_copy(update={"database_url": f"sqlite:///{disk / 'artpulse.db'}"})
+    (disk / FOLDER).mkdir()
+    shutil.move(shared.settings.home / "artpulse.db", disk / FOLDER / "artpulse.db")
+    settings = shared.settings.model_copy(update={"database_url": f"sqlite:///{disk / FOLDER / 'artpulse.db'}"})
     house = House(settings, Database(settings.database), Registry(settings), shared.folder)
     yield house
     house.db.dispose()
@@ -41,7 +43,7 @@ def shared(shared: House, disk: Path) -> Iterator[House]:
 
 def stored(disk: Path) -> list[str]:
     """The request ids in the table, as often as they stand there."""
-    with sqlite3.connect(f"file:{disk / 'artpulse.db'}?mode=ro", uri=True) as connection:
+    with sqlite3.connect(f"file:{disk / FOLDER / 'artpulse.db'}?mode=ro", uri=True) as connection:
         return [str(row[0]) for row in connection.execute("SELECT request_id FROM events")]
 
 
@@ -74,7 +76,7 @@ def broken(serving: Serving, load: Load, says: str) -> str:
 @pytest.mark.fault("the database locked by another process", EXPECTED)
 def test_locked(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     with without_loss(serving, disk) as load:
-        holder = sqlite3.connect(disk / "artpulse.db", isolation_level=None)
+        holder = sqlite3.connect(disk / FOLDER / "artpulse.db", isolation_level=None)
         holder.execute("BEGIN EXCLUSIVE")
         try:
             said = broken(serving, load, "locked")
@@ -101,7 +103,7 @@ def test_read_only(serving: Serving, disk: Path, seen: Callable[[str], None]) ->
 
 @pytest.mark.fault("the database file overwritten with garbage, then put back", EXPECTED)
 def test_spoilt(shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
-    path = disk / "artpulse.db"
+    path = disk / FOLDER / "artpulse.db"
     with without_loss(serving, disk) as load:
         with shared.db.lock("copy"):
             whole_file(path)
@@ -117,18 +119,14 @@ def test_spoilt(shared: House, serving: Serving, disk: Path, seen: Callable[[str
     seen(said)
 
 
-@pytest.mark.fault("the database file gone, then put back", EXPECTED)
+@pytest.mark.fault("the folder of the database gone, then back", EXPECTED)
 def test_moved_away(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
-    path = disk / "artpulse.db"
     with without_loss(serving, disk) as load:
-        whole_file(path)
-        path.rename(disk / "moved.db")
+        (disk / FOLDER).rename(disk / "away")  # whole: what SQLite keeps beside the file belongs to it
         try:
-            said = broken(serving, load, "")
+            said = broken(serving, load, "there is none where the settings say")
         finally:
-            for extra in ("artpulse.db-wal", "artpulse.db-shm"):
-                (disk / extra).unlink(missing_ok=True)
-            (disk / "moved.db").replace(path)
+            (disk / "away").rename(disk / FOLDER)
     seen(said)
 
 
@@ -137,7 +135,7 @@ def test_moved_away(serving: Serving, disk: Path, seen: Callable[[str], None]) -
     EXPECTED.replace("the database named, ", ""),
 )
 def test_replaced(shared: House, serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
-    path = disk / "artpulse.db"
+    path = disk / FOLDER / "artpulse.db"
     shared.db.dispose()
     with load_on(serving, pause=0.01) as load:
         load.more(20)
@@ -157,7 +155,7 @@ def test_replaced(shared: House, serving: Serving, disk: Path, seen: Callable[[s
 @pytest.mark.fault("the database has the schema of a newer release", EXPECTED)
 def test_newer_schema(serving: Serving, disk: Path, seen: Callable[[str], None]) -> None:
     def revision(text: str) -> str:
-        with sqlite3.connect(disk / "artpulse.db", timeout=20) as connection:
+        with sqlite3.connect(disk / FOLDER / "artpulse.db", timeout=20) as connection:
             (before,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             connection.execute("UPDATE alembic_version SET version_num = ?", (text,))
         return str(before)
