@@ -35,7 +35,9 @@ def shared(shared: House, disk: Path) -> Iterator[House]:
     whole_file(shared.settings.home / "artpulse.db")
     (disk / FOLDER).mkdir()
     shutil.move(shared.settings.home / "artpulse.db", disk / FOLDER / "artpulse.db")
-    settings = shared.settings.model_copy(update={"database_url": f"sqlite:///{disk / FOLDER / 'artpulse.db'}"})
+    settings = shared.settings.model_copy(
+        update={"database_url": f"sqlite:///{disk / FOLDER / 'artpulse.db'}"}
+    )
     house = House(settings, Database(settings.database), Registry(settings), shared.folder)
     yield house
     house.db.dispose()
