@@ -15,7 +15,7 @@ import pytest
 from artpulse_assets import abandoned
 from artpulse_assets.jobs import train_name
 from artpulse_core import settings as settings_module
-from artpulse_core.control import promotion
+from artpulse_core.control import aliases
 from artpulse_core.control.registry import Registry
 from artpulse_core.data.generator import generate
 from artpulse_core.settings import Settings
@@ -101,9 +101,10 @@ def test_a_training_killed_between_registering_and_closing_is_settled_by_the_nex
         raise Killed
 
     generate(lane.pictures, per_label=4, seed=SEED, start=PER_LABEL)
-    with monkeypatch.context() as patch, pytest.raises(BaseException):  # noqa: B017 - Dagster may wrap it
-        patch.setattr(promotion, "_finish_registration", killed)
-        lane.run(train_name(NAME))
+    with monkeypatch.context() as patch:
+        patch.setattr(aliases, "align", killed)
+        with pytest.raises(BaseException):  # noqa: B017 - Dagster may wrap it
+            lane.run(train_name(NAME))
     database = lane.database()
     assert [row.action for row in changes.open_rows(database)] == ["register"]
     assert lane.aliases == {"champion": 1}
