@@ -166,7 +166,10 @@ def test_a_picture_is_answered_learned_from_and_answered_by_its_successor(beaten
         pids = {process.pid for process in served.processes()}
         load = Load(served, data)
         change = home.json("promote", NAME, "--override", "--reason", "the test wants it")
-        assert (change["target"], change["served"]) == (first + 1, "this host has been told")
+        assert (change["target"], change["served"]) == (
+            first + 1,
+            "2 of 2 workers of this host answer with it",
+        )
         until(lambda: status_of(home)[2] == {first + 1}, 60)
         assert status_of(home) == (first + 1, "cli", {first + 1}, True)
         begun = time.monotonic()
