@@ -94,8 +94,8 @@ class TableSet(ABC):
 
 def single(matrix: np.ndarray) -> np.ndarray:
     """The nearest float32 of each number, as float64; what float32 cannot hold becomes its largest number."""
-    narrow = np.clip(matrix, -LARGEST, LARGEST).astype(np.float32)
-    return narrow.astype(np.float64)
+    narrow: np.ndarray = np.clip(matrix, -LARGEST, LARGEST).astype(np.float32)
+    return np.asarray(narrow, dtype=np.float64)
 
 
 def names() -> tuple[str, ...]:
