@@ -12,7 +12,7 @@ from artpulse_core.features.base import FeatureSet, Joined
 from artpulse_core.features.core5 import Core5
 from artpulse_core.features.rich import Rich
 
-__all__ = ["FeatureSet", "extract", "get", "names", "vector"]
+__all__ = ["FeatureSet", "available", "extract", "get", "names", "vector"]
 
 _SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in (Core5(), Rich())}
 
@@ -20,6 +20,11 @@ _SETS: dict[str, FeatureSet] = {feature_set.name: feature_set for feature_set in
 def names() -> tuple[str, ...]:
     """The names ``get`` knows; any of them can be joined with ``+``."""
     return tuple(_SETS)
+
+
+def available(name: str) -> bool:
+    """Whether this installation can compute the set, for a problem that names several; reads nothing."""
+    return all(part in _SETS for part in name.split("+"))
 
 
 def get(name: str) -> FeatureSet:
