@@ -13,7 +13,7 @@ import numpy as np
 
 from artpulse_assets.pipeline import expected
 from artpulse_assets.pipeline.expected import FLOAT32, Column
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import Issue
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def schema(problem: Problem, names: Sequence[str] | None = None) -> pa.DataFrame
     columns: dict[str, Any] = {"id": pa.Column(str, unique=True), **_target(problem)}
     if _wide(found):
         return pa.DataFrameSchema(
-            columns, checks=pa.Check(lambda frame: _sound(frame, found), name=WHOLE, error=WHOLE), name=problem.name
+            columns,
+            checks=pa.Check(lambda frame: _sound(frame, found), name=WHOLE, error=WHOLE),
+            name=problem.name,
         )
     columns |= {column.name: _column(column) for column in found}
     return pa.DataFrameSchema(columns, strict=False, name=problem.name)
@@ -53,8 +55,8 @@ def _target(problem: Problem) -> dict[str, Any]:
 
     if not expected.regression(problem):
         return {"label": pa.Column(str, pa.Check.str_length(1, 120))}
-    low, high = (getattr(problem.target, name, None) for name in ("minimum", "maximum"))
-    inside = pa.Check.in_range(-FLOAT32 if low is None else float(low), FLOAT32 if high is None else float(high))
+    low, high = problem.target.minimum, problem.target.maximum
+    inside = pa.Check.in_range(-FLOAT32 if low is None else low, FLOAT32 if high is None else high)
     return {"target": pa.Column(float, inside, nullable=False)}
 
 

@@ -14,7 +14,9 @@ from artpulse_assets.pipeline.quality.sample import Sample
 
 def minimum_samples(sample: Sample) -> Finding:
     """There are enough usable rows to learn anything from."""
-    count, limit = len(sample.frame), sample.limits.min_rows
+    limits = sample.limits
+    count = len(sample.frame)
+    limit = limits.min_rows if sample.regression else limits.min_labels * limits.min_per_label
     reasons = ", ".join(f"{number:,} × {reason}" for reason, number in sorted(sample.left_out.items()))
     why = f" Left out were {reasons}; quarantine.csv names each and what to do." if reasons else ""
     enough = count >= limit
@@ -55,9 +57,11 @@ def minimum_per_label(sample: Sample) -> Finding:
     return verdict(
         (Example(label, count, f"at least {limit} {sample.thing}s") for count, label in few),
         f"Every label has at least {counted(smallest, sample.thing)}.",
-        lambda many: f"Label {few[0][1]!r} has {counted(few[0][0], f'usable {sample.thing}')}"
-        f"{f' and {many - 1} more labels have too few' if many > 1 else ''}; at least {limit} are needed: "
-        f"add {sample.thing}s, or leave the label out.",
+        lambda many: (
+            f"Label {few[0][1]!r} has {counted(few[0][0], f'usable {sample.thing}')}"
+            f"{f' and {many - 1} more labels have too few' if many > 1 else ''}; at least {limit} are needed: "
+            f"add {sample.thing}s, or leave the label out."
+        ),
         value=smallest,
         limit=limit,
     )
@@ -74,8 +78,10 @@ def imbalance(sample: Sample) -> Finding:
     return verdict(
         (Example(label, count, f"at least 1 for {limit:g} of {largest!r}") for label, count in small),
         f"The largest label, {largest!r}, has {most / least:.1f} times the {sample.thing}s of the smallest.",
-        lambda many: f"Label {largest!r} has {most / least:.0f} times the {sample.thing}s of {small[0][0]!r}: add "
-        f"{sample.thing}s to {listed(label for label, _ in small)}, and read the figures label by label, not accuracy.",
+        lambda many: (
+            f"Label {largest!r} has {most / least:.0f} times the {sample.thing}s of {small[0][0]!r}: add "
+            f"{sample.thing}s to {listed(label for label, _ in small)}, and read the figures label by label, not accuracy."
+        ),
         value=round(most / least, 2),
         limit=limit,
     )
@@ -99,8 +105,10 @@ def left_out(sample: Sample) -> Finding:
         f"Nothing was left out of {counted(total, sample.thing)}."
         if not lost
         else f"{lost:,} of {counted(total, sample.thing)} were left out or repeat another ({said}).",
-        lambda _: f"{lost:,} of {counted(total, sample.thing)} are of no use ({said}): this is not the data it seems to "
-        "be; mend the source, or raise quality.max_left_out when it is meant.",
+        lambda _: (
+            f"{lost:,} of {counted(total, sample.thing)} are of no use ({said}): this is not the data it seems to "
+            "be; mend the source, or raise quality.max_left_out when it is meant."
+        ),
         count=lost if share > limit else 0,
         value=round(share, 4),
         limit=limit,

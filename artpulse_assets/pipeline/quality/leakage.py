@@ -26,9 +26,11 @@ def leakage_over_split(sample: Sample) -> Finding | None:
     return verdict(
         seen.values(),
         "Same content, near duplicates and groups are on one side of the split.",
-        lambda many: f"{counted(many, f'{sample.thing}')} kept aside or held out in a fold {'is' if many == 1 else 'are'} "
-        "known from the rows learned from, so every figure would be too good: remove the file of the split under "
-        "<home>/splits to draw it anew, and check the groups.",
+        lambda many: (
+            f"{counted(many, f'{sample.thing}')} kept aside or held out in a fold {'is' if many == 1 else 'are'} "
+            "known from the rows learned from, so every figure would be too good: remove the file of the split under "
+            "<home>/splits to draw it anew, and check the groups."
+        ),
         limit=0,
     )
 
@@ -38,11 +40,7 @@ def _straddling(sample: Sample) -> Iterator[Example]:
     import pandas as pd
 
     side = sample.frame["side"].to_numpy()
-    keys = {
-        name: sample.frame[name].astype(str)
-        for name in ("id", "group", "unit")
-        if name in sample.frame
-    }
+    keys = {name: sample.frame[name].astype(str) for name in ("id", "group", "unit") if name in sample.frame}
     if not sample.pictures and sample.names:
         told = pd.Series(sample.told, index=sample.frame.index, dtype=object)
         keys["fields"] = pd.Series(sample.content, index=sample.frame.index).astype(str) + "\x00" + told
@@ -59,7 +57,9 @@ def _near(sample: Sample) -> Iterator[Example]:
         if {side[row] for row in pair} == {TRAIN, TEST}:
             held, learned = sorted(pair, key=lambda row: side[row] != TEST)
             yield Example(
-                str(sample.paths[held]), str(sample.paths[learned]), "near duplicate among the rows learned from"
+                str(sample.paths[held]),
+                str(sample.paths[learned]),
+                "near duplicate among the rows learned from",
             )
 
 
@@ -79,9 +79,11 @@ def target_leakage(sample: Sample) -> Finding:
     return verdict(
         copies,
         f"No column holds {sample.target_name} itself.",
-        lambda many: f"{listed(example.path for example in copies)} {'tells' if many == 1 else 'tell'} "
-        f"{sample.target_name} outright: known only afterwards, it would be missing when the model is asked. Remove "
-        f"{'the column' if many == 1 else 'the columns'} from [[fields]].",
+        lambda many: (
+            f"{listed(example.path for example in copies)} {'tells' if many == 1 else 'tell'} "
+            f"{sample.target_name} outright: known only afterwards, it would be missing when the model is asked. Remove "
+            f"{'the column' if many == 1 else 'the columns'} from [[fields]]."
+        ),
         limit=sample.limits.copy_correlation,
     )
 

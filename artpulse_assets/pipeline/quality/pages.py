@@ -29,17 +29,20 @@ MOST_PICTURES = 60
 MOST_BYTES = 300_000  # of thumbnails; one may stand in four places and the page stays under 1.5 MB
 MOST_LISTED = 240  # files of the quarantine on the page; the rest is in quarantine.csv
 MOST_DOUBTS = 60
+MOST_REFUSED = 36  # of them are looked at for a thumbnail, so that some are left for doubts
 MOST_LABELS = 30
 MOST_TEXT = 400
 # Reasons after which a file is not opened again: it is no plain file, or not one of this folder.
-CLOSED = frozenset({"not_a_file", "link_leaves_root", "link_dangling", "unreadable", "vanished", "file_too_large"})
+CLOSED = frozenset(
+    {"not_a_file", "link_leaves_root", "link_dangling", "unreadable", "vanished", "file_too_large"}
+)
 
 
 def thumbnails(root: Path, files: Iterable[tuple[bytes, str]], report: QualityReport) -> dict[str, str]:
     """Path → JPEG data URI of at most 60 pictures the page speaks of; a file that cannot be decoded has none.
 
     ``files``: name below ``root`` as bytes, and the path it is shown as. Files of the quarantine come first, then
-    doubtful labels, then what checks name. Nothing outside ``root`` is opened.
+    what checks name, then doubtful labels. Nothing outside ``root`` is opened.
     """
     names = {path: name for name, path in files}
     inside = os.path.realpath(root)
@@ -57,12 +60,12 @@ def thumbnails(root: Path, files: Iterable[tuple[bytes, str]], report: QualityRe
 
 def _spoken_of(report: QualityReport) -> Iterable[str]:
     open_ = (row for row in report.quarantine if row["reason"] not in CLOSED)
-    for number, row in enumerate(open_):  # a few hundred broken files must not take all of the time
-        if number == MOST_LISTED:
+    for number, row in enumerate(open_):
+        if number == MOST_REFUSED:
             break
         yield row["path"]
-    yield from (str(row["path"]) for row in report.label_noise[:MOST_DOUBTS])
     yield from (row.path for check in report.checks if not check.passed for row in check.finding.rows)
+    yield from (str(row["path"]) for row in report.label_noise[:MOST_DOUBTS])
 
 
 def _thumbnail(file: Path, root: str) -> str | None:

@@ -6,7 +6,7 @@ Belongs here: verdicts on what ``looking`` measured and on what ingest refused. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -31,8 +31,10 @@ def unreadable_pictures(sample: Sample) -> Finding:
             for path, reason, message in gone[["path", "reason", "message"]].itertuples(index=False)
         ),
         "Every picture could be read.",
-        lambda many: f"{counted(many, 'file')} could not be used ({reasons}): replace or remove "
-        f"{'it' if many == 1 else 'them'}; the rest is learned from.",
+        lambda many: (
+            f"{counted(many, 'file')} could not be used ({reasons}): replace or remove "
+            f"{'it' if many == 1 else 'them'}; the rest is learned from."
+        ),
         limit=0,
     )
 
@@ -42,15 +44,27 @@ def odd_pictures(sample: Sample) -> Finding:
     found = list(_odd(sample))
     kinds = Counter(example.rule for example in found)
     said = ", ".join(f"{count:,} × {kind}" for kind, count in kinds.most_common())
-    paths = len({example.path for example in found})
+    of_path: dict[str, list[Example]] = {}
+    for example in found:
+        of_path.setdefault(example.path, []).append(example)
+    paths = len(of_path)
     return verdict(
-        found,
+        (
+            Example(path, _joined(item.value for item in items), "; ".join(item.rule for item in items))
+            for path, items in of_path.items()
+        ),
         "No picture stands out by size, shape, colour or format.",
-        lambda _: f"{counted(paths, 'picture')} {'stands' if paths == 1 else 'stand'} out ({said}): look whether "
-        f"{'it belongs' if paths == 1 else 'they belong'} here.",
+        lambda _: (
+            f"{counted(paths, 'picture')} {'stands' if paths == 1 else 'stand'} out ({said}): look whether "
+            f"{'it belongs' if paths == 1 else 'they belong'} here."
+        ),
         value=paths,
         limit=0,
     )
+
+
+def _joined(texts: Iterable[object]) -> str | None:
+    return "; ".join(str(text) for text in texts if text is not None) or None
 
 
 def _odd(sample: Sample) -> Iterator[Example]:
@@ -62,23 +76,23 @@ def _odd(sample: Sample) -> Iterator[Example]:
         return
     table = sample.looks.merge(sample.frame[["path", "label"]], on="path")
     for look in table[table["spread"] < FLAT].itertuples(index=False):
-        yield Example(look.path, f"spread {look.spread:.1f} of 255", "flat colour")
+        yield Example(str(look.path), f"spread {look.spread:.1f} of 255", "flat colour")
     for look in table[table["frames"] > 1].itertuples(index=False):
-        yield Example(look.path, str(look.format), "animated; only the first frame is used")
+        yield Example(str(look.path), str(look.format), "animated; only the first frame is used")
     short, long = table[["width", "height"]].min(axis=1), table[["width", "height"]].max(axis=1)
     for look in table[short < sample.limits.small_side].itertuples(index=False):
         rule = f"very small: a side under {sample.limits.small_side} pixels"
-        yield Example(look.path, f"{look.width} × {look.height}", rule)
+        yield Example(str(look.path), f"{look.width} × {look.height}", rule)
     for look in table[long > sample.limits.max_aspect * short].itertuples(index=False):
         rule = f"stretched: one side over {sample.limits.max_aspect:g} times the other"
-        yield Example(look.path, f"{look.width} × {look.height}", rule)
+        yield Example(str(look.path), f"{look.width} × {look.height}", rule)
     grey = (table["chroma"] < GREY) & (table["spread"] >= FLAT)
     share = grey.groupby(table["label"]).transform("mean")
     for look in table[grey & (share <= FEW)].itertuples(index=False):
-        yield Example(look.path, f"label {look.label}", "greyscale among colour")
+        yield Example(str(look.path), f"label {look.label}", "greyscale among colour")
     formats = table["format"].value_counts(normalize=True)
     for look in table[table["format"].map(formats) <= RARE_FORMAT].itertuples(index=False):
-        yield Example(look.path, str(look.format), f"another format than {formats.index[0]}")
+        yield Example(str(look.path), str(look.format), f"another format than {formats.index[0]}")
 
 
 def telling_files(sample: Sample) -> Finding | None:
@@ -96,8 +110,10 @@ def telling_files(sample: Sample) -> Finding | None:
     return verdict(
         (Example(name, round(v, 3), "the same mix under every label") for name, v in telling.items()),
         "Format and size of the files say little about the label.",
-        lambda many: f"{' and '.join(telling)} of the files {'gives' if many == 1 else 'give'} the label away: a model may "
-        "learn how files were saved, not what they show. Save all of them in one way.",
+        lambda many: (
+            f"{' and '.join(telling)} of the files {'gives' if many == 1 else 'give'} the label away: a model may "
+            "learn how files were saved, not what they show. Save all of them in one way."
+        ),
         value=round(max(strengths.values(), default=0.0), 4),
         limit=TELLING,
     )

@@ -14,6 +14,7 @@ from artpulse_assets.pipeline.quality import (
     amounts,
     leakage,
     noise,
+    outlying,
     pictures,
     repeats,
     targets,
@@ -21,7 +22,7 @@ from artpulse_assets.pipeline.quality import (
 )
 from artpulse_assets.pipeline.quality.finding import Check, Example, Finding, Severity, listed, verdict
 from artpulse_assets.pipeline.quality.sample import Sample
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import Issue
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ CHECKS: tuple[Entry, ...] = (
     Entry("leakage_over_split", "block", leakage.leakage_over_split),
     Entry("target_leakage", "block", leakage.target_leakage, rows="table"),
     Entry("inverted_target", "block", targets.inverted_target, rows="table"),
+    Entry("unreadable_pictures", "warn", pictures.unreadable_pictures, rows="picture"),
+    Entry("label_conflicts", "warn", repeats.label_conflicts),
     Entry("imbalance", "warn", amounts.imbalance, task="classification"),
     Entry("duplicates", "warn", repeats.duplicates),
     Entry("near_duplicates", "warn", repeats.near_duplicates),
-    Entry("label_conflicts", "warn", repeats.label_conflicts),
-    Entry("unreadable_pictures", "warn", pictures.unreadable_pictures, rows="picture"),
     Entry("odd_pictures", "warn", pictures.odd_pictures, rows="picture"),
     Entry("telling_files", "warn", pictures.telling_files, rows="picture"),
     Entry("typical_range", "warn", values.typical_range),
@@ -82,7 +83,7 @@ CHECKS: tuple[Entry, ...] = (
     Entry("constant_columns", "warn", values.constant_columns),
     Entry("category_levels", "warn", values.category_levels, rows="table"),
     Entry("row_numbers", "warn", values.row_numbers, rows="table"),
-    Entry("outliers", "warn", values.outliers),
+    Entry("outliers", "warn", outlying.outliers),
     Entry("capped_target", "warn", targets.capped_target, task="regression"),
 )
 """Every check but ``label_noise`` and the hooks, those that stop a run first."""
@@ -99,7 +100,9 @@ def run(sample: Sample, hooks: Mapping[str, Hook], doubts: noise.Noise | None) -
     entries = [entry for entry in CHECKS if entry.applies(sample) and entry.name not in hooks]
     if not len(sample.frame):
         entries = [entry for entry in entries if entry.rule.__module__ == amounts.__name__]
-        entries += [entry for entry in CHECKS if entry.name == "unreadable_pictures" and entry.applies(sample)]
+        entries += [
+            entry for entry in CHECKS if entry.name == "unreadable_pictures" and entry.applies(sample)
+        ]
         hooks = {}
     found: list[Check] = []
     for entry in entries:
@@ -122,6 +125,10 @@ def _asked(sample: Sample, hook: Hook) -> Finding:
     return verdict(
         (Example(issue.pointer, issue.code, issue.message) for issue in issues),
         "Nothing is wrong.",
-        lambda many: issues[0].message if many == 1 else f"{issues[0].message} So with {listed(i.pointer for i in issues[1:])}.",
+        lambda many: (
+            issues[0].message
+            if many == 1
+            else f"{issues[0].message} So with {listed(i.pointer for i in issues[1:])}."
+        ),
         limit=0,
     )

@@ -27,8 +27,7 @@ def surplus(sample: Sample) -> np.ndarray:
 def duplicates(sample: Sample) -> Finding:
     """No content is in the data twice."""
     gone = sample.quarantined(["duplicate"])
-    ids = sample.frame["id"] if "id" in sample.frame else None
-    again = np.flatnonzero(ids.duplicated().to_numpy()) if ids is not None else np.array([], dtype=np.int64)
+    again = np.flatnonzero(sample.frame["id"].duplicated().to_numpy())
     kept = "the first of each stays and counts once" if len(gone) and not len(again) else "remove them"
     return verdict(
         [
@@ -36,8 +35,10 @@ def duplicates(sample: Sample) -> Finding:
             *(Example(str(sample.paths[row]), None, "same content as another") for row in again),
         ],
         f"No {sample.thing} is there twice.",
-        lambda many: f"{counted(many, sample.thing)} {'repeats' if many == 1 else 'repeat'} the content of another; "
-        f"{kept}. Many of them mean that the source was joined or copied wrongly.",
+        lambda many: (
+            f"{counted(many, sample.thing)} {'repeats' if many == 1 else 'repeat'} the content of another; "
+            f"{kept}. Many of them mean that the source was joined or copied wrongly."
+        ),
         limit=0,
     )
 
@@ -49,8 +50,10 @@ def near_duplicates(sample: Sample) -> Finding:
         return verdict(
             (Example(str(sample.paths[row]), sample.told[row], "equals an earlier row") for row in rows),
             "No row equals another in every field and the target.",
-            lambda many: f"{counted(many, 'row')} {'equals' if many == 1 else 'equal'} an earlier one in every field "
-            "and the target: look whether they are other cases, or the same one written twice.",
+            lambda many: (
+                f"{counted(many, 'row')} {'equals' if many == 1 else 'equal'} an earlier one in every field "
+                "and the target: look whether they are other cases, or the same one written twice."
+            ),
             limit=0,
         )
     pairs = sample.near_pairs
@@ -62,8 +65,10 @@ def near_duplicates(sample: Sample) -> Finding:
             for row in rows.tolist()
         ),
         "No picture is nearly the same as another.",
-        lambda many: f"{counted(many, 'picture')} {'is' if many == 1 else 'are'} nearly the same as another. They stay "
-        "on one side of the split, so figures are honest; remove copies to let each picture count once.",
+        lambda many: (
+            f"{counted(many, 'picture')} {'is' if many == 1 else 'are'} nearly the same as another. They stay "
+            "on one side of the split, so figures are honest; remove copies to let each picture count once."
+        ),
         limit=0,
     )
 
@@ -75,9 +80,11 @@ def label_conflicts(sample: Sample) -> Finding:
     return verdict(
         [*(Example(str(path), None, "same content under another label") for path in gone["path"]), *inside],
         f"No content has two {'values' if sample.regression else 'labels'} of {sample.target_name}.",
-        lambda many: f"{counted(many, sample.thing)} {'contradicts' if many == 1 else 'contradict'} another of the same "
-        f"content in {sample.target_name}: decide which is right. "
-        f"{f'{len(gone):,} were left out until then.' if len(gone) else 'A model cannot learn both.'}",
+        lambda many: (
+            f"{counted(many, sample.thing)} {'contradicts' if many == 1 else 'contradict'} another of the same "
+            f"content in {sample.target_name}: decide which is right. "
+            f"{f'{len(gone):,} were left out until then.' if len(gone) else 'A model cannot learn both.'}"
+        ),
         limit=0,
     )
 
@@ -115,7 +122,9 @@ def _equal(sample: Sample) -> Iterator[np.ndarray]:
         return
     order = np.argsort(sample.content, kind="stable")
     ordered = sample.content[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(order) else np.array([], dtype=int)
+    starts = (
+        np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(order) else np.array([], dtype=int)
+    )
     for rows in np.split(order, starts[1:]):
         if len(rows) > 1:
             yield rows

@@ -16,10 +16,9 @@ import numpy as np
 from artpulse_assets.pipeline import expected, schema
 from artpulse_assets.pipeline.quality import noise, registry
 from artpulse_assets.pipeline.quality.finding import Check
-from artpulse_assets.pipeline.quality.limits import Limits
 from artpulse_assets.pipeline.quality.registry import Hook
 from artpulse_assets.pipeline.quality.sample import Sample
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import Issue
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class QualityReport:
     """What is known about the quality of one dataset.
 
     ``counts``: label → rows, empty for regression. ``quarantine``: path, reason, message. ``label_noise``: the most
-    doubtful rows first. ``schema``: what breaks the table schema, grouped.
+    doubtful rows first, ``noise_share`` the lower and upper estimate of how many there are. ``schema``: what breaks the table schema, grouped.
     """
 
     problem: str
@@ -45,7 +44,7 @@ class QualityReport:
     quarantine: tuple[Mapping[str, str], ...]
     checks: tuple[Check, ...]
     label_noise: tuple[Mapping[str, Any], ...] = ()
-    noise_share: float | None = None
+    noise_share: tuple[float, float] | None = None
     schema: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -82,10 +81,15 @@ class QualityReport:
             "status": self.status,
             "rows": self.rows,
             "labels": dict(self.counts),
-            "quarantined": {"total": len(self.quarantine), **{"by_reason": self.quarantined}},
+            "quarantined": {"total": len(self.quarantine), "by_reason": self.quarantined},
             "quarantine": [dict(row) for row in self.quarantine[:MOST_QUARANTINE]],
             "checks": [check.to_dict() for check in self.checks],
-            "label_noise": {"share": self.noise_share, "rows": [dict(row) for row in self.label_noise]},
+            "label_noise": {
+                "share": None
+                if self.noise_share is None
+                else dict(zip(("low", "high"), self.noise_share, strict=True)),
+                "rows": [dict(row) for row in self.label_noise],
+            },
             "schema": [dict(failure) for failure in self.schema],
         }
 
@@ -115,7 +119,6 @@ def report(
         frame=frame.reset_index(drop=True),
         quarantine=quarantine,
         columns=expected.columns(problem, names),
-        limits=Limits.of(problem.quality),
         looks=looks,
         out_of_fold=out_of_fold,
     )
@@ -134,7 +137,7 @@ def report(
         ),
         checks=tuple(_eased(check) for check in checks) if skip else checks,
         label_noise=tuple(noise.table(sample, doubts)),
-        noise_share=None if doubts is None else round(doubts.share, 4),
+        noise_share=None if doubts is None else (round(doubts.sure, 4), round(doubts.share, 4)),
         schema=tuple(schema.grouped(problem, sample.frame, names=names)) if len(frame) else (),
     )
 

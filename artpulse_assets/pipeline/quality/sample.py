@@ -5,6 +5,7 @@ Belongs here: what is derived from the table once and used by several checks. Do
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +15,9 @@ import numpy as np
 
 from artpulse_assets.pipeline import expected
 from artpulse_assets.pipeline.expected import Column
-from artpulse_assets.pipeline.quality.limits import Limits
 from artpulse_assets.pipeline.split import near_duplicates
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.limits import Quality
+from artpulse_core.data.problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +38,13 @@ class Sample:
     frame: pd.DataFrame
     quarantine: pd.DataFrame
     columns: tuple[Column, ...]
-    limits: Limits
     looks: pd.DataFrame | None = None
     out_of_fold: np.ndarray | None = None
+
+    @property
+    def limits(self) -> Quality:
+        """The limits of the checks."""
+        return self.problem.quality
 
     @property
     def pictures(self) -> bool:
@@ -118,8 +123,7 @@ class Sample:
     @cached_property
     def left_out(self) -> dict[str, int]:
         """Reason → how many were left out for it."""
-        counts = self.quarantine["reason"].value_counts() if len(self.quarantine) else {}
-        return {str(reason): int(count) for reason, count in counts.items()}
+        return dict(Counter(str(reason) for reason in self.quarantine["reason"]))
 
     def quarantined(self, reasons: Sequence[str]) -> pd.DataFrame:
         """What was left out for one of ``reasons``."""

@@ -16,11 +16,7 @@ PILE = 0.01  # this share of rows at the very largest value looks like a cap tha
 
 def inverted_target(sample: Sample) -> Finding | None:
     """Fields known to rise or fall with the target do so here (``quality.directions``)."""
-    stated = {
-        name: 1.0 if str(way).lower() in ("up", "+", "rises") else -1.0
-        for name, way in sample.limits.directions.items()
-        if name in sample.names
-    }
+    stated = {name: way for name, way in sample.limits.directions.items() if name in sample.names}
     target = _direction(sample)
     if not stated or target is None:
         return None
@@ -30,13 +26,17 @@ def inverted_target(sample: Sample) -> Finding | None:
     inverted = len(against) * 2 > len(clear) and len(against) > 0
     return verdict(
         (
-            Example(name, round(r, 3), f"{'rises' if stated[name] > 0 else 'falls'} with {sample.target_name}")
+            Example(
+                name, round(r, 3), f"{'rises' if stated[name] > 0 else 'falls'} with {sample.target_name}"
+            )
             for name, r in (against.items() if inverted else ())
         ),
         f"{len(clear) - len(against)} of {counted(len(clear), 'field')} with a clear direction "
         f"{'has' if len(clear) == 1 else 'have'} the expected one.",
-        lambda many: f"{sample.target_name} looks inverted: {listed(against)} {'goes' if many == 1 else 'go'} the other way. "
-        "Exchange the labels in [target.values], or use the original file.",
+        lambda many: (
+            f"{sample.target_name} looks inverted: {listed(against)} {'goes' if many == 1 else 'go'} the other way. "
+            "Exchange the labels in [target.values], or use the original file."
+        ),
         value=len(against),
         limit=len(clear) // 2,
     )
@@ -49,8 +49,8 @@ def _direction(sample: Sample) -> np.ndarray | None:
     labels = np.unique(sample.labels)
     if len(labels) != 2:
         return None
-    positive = getattr(sample.problem.target, "positive_label", None) or labels[1]
-    return (sample.labels == positive).astype(np.float64)
+    positive = sample.problem.target.positive_label or labels[1]
+    return np.asarray(sample.labels == positive, dtype=np.float64)
 
 
 def rank_correlation(values: np.ndarray, target: np.ndarray) -> float:
@@ -68,7 +68,7 @@ def rank_correlation(values: np.ndarray, target: np.ndarray) -> float:
 
 def capped_target(sample: Sample) -> Finding:
     """The target is not cut off at a largest value in many rows."""
-    stated = getattr(sample.problem.target, "capped_at", None)
+    stated = sample.problem.target.capped_at
     known = sample.target[np.isfinite(sample.target)]
     if not known.size:
         return Finding(True, "There is no target value.", limit=sample.limits.max_capped)
@@ -98,9 +98,7 @@ def capped_target(sample: Sample) -> Finding:
 
 def finite_target(sample: Sample) -> Finding:
     """Every row has a target, finite and inside its stated range."""
-    low, high = (
-        getattr(sample.problem.target, name, None) for name in ("minimum", "maximum")
-    )
+    low, high = sample.problem.target.minimum, sample.problem.target.maximum
     lowest, highest = (-np.inf if low is None else float(low)), (np.inf if high is None else float(high))
     with np.errstate(invalid="ignore"):
         inside = (sample.target >= lowest) & (sample.target <= highest) & np.isfinite(sample.target)
@@ -109,8 +107,10 @@ def finite_target(sample: Sample) -> Finding:
     return verdict(
         (Example(str(sample.paths[row]), float(sample.target[row]), rule) for row in rows[:20]),
         f"Every row has a {sample.target_name}.",
-        lambda many: f"{counted(many, 'row')} {'has' if many == 1 else 'have'} no usable {sample.target_name} ({rule}): fill "
-        "or remove them.",
+        lambda many: (
+            f"{counted(many, 'row')} {'has' if many == 1 else 'have'} no usable {sample.target_name} ({rule}): fill "
+            "or remove them."
+        ),
         count=len(rows),
         limit=0,
     )

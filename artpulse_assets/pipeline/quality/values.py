@@ -1,6 +1,7 @@
-"""Checks on the values of columns: finite, in range, varying, present, plausible.
+"""Checks on the values of columns: finite, in range, varying, present, common.
 
-Belongs here: one column at a time, and rows that are odd in many of them. Does not belong here: the target.
+Belongs here: one column at a time. Does not belong here: the target, or how far a value lies from the rest
+(``outlying``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from artpulse_assets.pipeline.expected import FLOAT32, Column
+from artpulse_assets.pipeline.expected import FLOAT32
 from artpulse_assets.pipeline.quality.finding import (
     MOST_EXAMPLES,
     Example,
@@ -20,9 +21,6 @@ from artpulse_assets.pipeline.quality.finding import (
 )
 from artpulse_assets.pipeline.quality.sample import Sample
 from artpulse_assets.pipeline.split import TEST, TRAIN
-
-WIDE = 60  # of more columns than this only the rows that are odd as a whole are told
-ODD_SHARE = 0.2  # a picture is odd when this share of its numbers are outliers
 
 
 def _cells(sample: Sample, wrong: np.ndarray, rule: Sequence[str]) -> list[Example]:
@@ -51,13 +49,18 @@ def finiteness(sample: Sample) -> Finding:
     rules = [
         "a finite number, or missing" if column.nullable else "a finite number" for column in sample.present
     ]
-    examples = [*(Example(name, None, "the column is there") for name in absent), *_cells(sample, wrong, rules)]
+    examples = [
+        *(Example(name, None, "the column is there") for name in absent),
+        *_cells(sample, wrong, rules),
+    ]
     where = _named(sample, wrong) if wrong.any() else listed(absent)
     return verdict(
         examples,
         f"All {sample.matrix.size:,} numbers are finite or allowed to be missing.",
-        lambda many: f"{counted(many, 'value')} of {where} {'is' if many == 1 else 'are'} missing or not finite: fill or "
-        "remove the rows, or state nullable = true for the field.",
+        lambda many: (
+            f"{counted(many, 'value')} of {where} {'is' if many == 1 else 'are'} missing or not finite: fill or "
+            "remove the rows, or state nullable = true for the field."
+        ),
         count=int(wrong.sum()) + len(absent),
         limit=0,
     )
@@ -77,8 +80,10 @@ def value_range(sample: Sample) -> Finding:
         "Every value is inside the hard range of its field."
         if any(column.stated for column in sample.present)
         else "No hard ranges are stated; every number fits single precision.",
-        lambda many: f"{counted(many, 'value')} of {_named(sample, wrong)} {'is' if many == 1 else 'are'} outside the hard "
-        "range: correct or remove the rows, or widen minimum and maximum in the problem file.",
+        lambda many: (
+            f"{counted(many, 'value')} of {_named(sample, wrong)} {'is' if many == 1 else 'are'} outside the hard "
+            "range: correct or remove the rows, or widen minimum and maximum in the problem file."
+        ),
         count=int(wrong.sum()),
         limit=0,
     )
@@ -86,27 +91,32 @@ def value_range(sample: Sample) -> Finding:
 
 def typical_range(sample: Sample) -> Finding | None:
     """Few rows are outside the typical range of a field."""
-    low = np.array([column.typical_low for column in sample.present])
-    high = np.array([column.typical_high for column in sample.present])
-    if np.isnan(low).all() and np.isnan(high).all():
+    low = np.array([column.typical[0] for column in sample.present])
+    high = np.array([column.typical[1] for column in sample.present])
+    if not np.isfinite([low, high]).any():
         return None
-    odd = _outside(sample, np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
+    odd = _outside(sample, low, high)
     shares = odd.mean(axis=0) if len(odd) else np.zeros(odd.shape[1])
     limit = sample.limits.max_untypical
     many = odd & (shares > limit)
-    rules = [
-        f"typically {'up' if np.isnan(a) else f'{a:g}'} to {'any' if np.isnan(b) else f'{b:g}'}"
-        for a, b in zip(low, high, strict=True)
-    ]
+    rules = [_typically(*column.typical) for column in sample.present]
     return verdict(
         _cells(sample, many, rules),
         f"At most {shares.max(initial=0):.1%} of the rows are outside the typical range of a field.",
-        lambda _: f"{shares.max():.1%} of the rows are outside the typical range of "
-        f"{sample.names[int(shares.argmax())]}: look whether the unit is right, or state the range as it is.",
+        lambda _: (
+            f"{shares.max():.1%} of the rows are outside the typical range of "
+            f"{sample.names[int(shares.argmax())]}: look whether the unit is right, or state the range as it is."
+        ),
         count=int(many.sum()),
         value=round(float(shares.max(initial=0)), 4),
         limit=limit,
     )
+
+
+def _typically(low: float, high: float) -> str:
+    if np.isinf(low):
+        return f"typically at most {high:g}"
+    return f"typically {low:g} to {high:g}" if np.isfinite(high) else f"typically at least {low:g}"
 
 
 def _outside(sample: Sample, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -144,84 +154,17 @@ def missing_values(sample: Sample) -> Finding:
     gaps = int((shares > 0).sum())
     some = f"{counted(gaps, 'column')} {'has' if gaps == 1 else 'have'} gaps, at most {shares.max(initial=0):.1%}."
     return verdict(
-        (Example(sample.names[place], f"{shares[place]:.1%} missing", f"at most {limit:.0%}") for place in worst),
-        some if gaps else "Nothing is missing.",
-        lambda many: f"{listed(sample.names[place] for place in worst)} {'is' if many == 1 else 'are'} missing in up to "
-        f"{shares.max():.0%} of the rows: find out why, or leave {'it' if many == 1 else 'them'} out of [[fields]].",
-        value=round(float(shares.max(initial=0)), 4),
-        limit=limit,
-    )
-
-
-def robust_z(values: np.ndarray) -> np.ndarray:
-    """Robust z-scores n × f (0.6745 · |x − median| / MAD, Iglewicz and Hoaglin 1993); 0 where it cannot be told.
-
-    A column that is positive throughout is judged on its logarithm too and the milder verdict counts: a long right
-    tail is no error. Where over half of the values are equal there is no scale and no outlier.
-    """
-    plain = _distance(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        positive = np.nanmin(np.where(np.isnan(values), np.inf, values), axis=0, initial=np.inf) > 0
-        logs = _distance(np.log(np.where(positive & (values > 0), values, np.nan)))
-    return np.where(positive, np.minimum(plain, logs), plain)
-
-
-def _distance(values: np.ndarray) -> np.ndarray:
-    import warnings
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
-        away = np.abs(values - np.nanmedian(values, axis=0))
-        unit = np.nanmedian(away, axis=0) / 0.6745
-        return np.nan_to_num(away / np.where(unit > 0, unit, np.inf), nan=0.0, posinf=0.0)
-
-
-def outliers(sample: Sample) -> Finding:
-    """No value lies absurdly far from the rest of its column."""
-    numbers = [place for place, column in enumerate(sample.present) if column.kind == "number"]
-    limit = sample.limits.outlier_z
-    if len(sample.frame) < 10 or not numbers:
-        return Finding(True, "There are too few numbers to tell.", limit=limit)
-    z = robust_z(np.where(np.isfinite(sample.matrix), sample.matrix, np.nan)[:, numbers])
-    far = z > limit
-    if sample.pictures:
-        return _odd_rows(sample, far)
-    wrong = np.zeros(sample.matrix.shape, dtype=bool)
-    wrong[:, numbers] = far
-    order = np.argsort(-z[far], kind="stable")[:MOST_EXAMPLES]
-    rows, places = (found[order].tolist() for found in np.nonzero(wrong))
-    examples = [
-        Example(
-            str(sample.paths[row]),
-            f"{sample.present[place].name} = {sample.matrix[row, place]:g}",
-            f"median {np.nanmedian(sample.matrix[:, place]):g}, robust z up to {limit:g}",
-        )
-        for row, place in zip(rows, places, strict=True)
-    ]
-    return verdict(
-        examples,
-        f"No value has a robust z-score over {limit:g}.",
-        lambda many: f"{counted(many, 'value')} of {_named(sample, wrong)} {'lies' if many == 1 else 'lie'} absurdly far from "
-        "the rest: check the worst against the source; the model keeps them, so a wrong one teaches.",
-        count=int(wrong.sum()),
-        value=round(float(z.max(initial=0)), 2),
-        limit=limit,
-    )
-
-
-def _odd_rows(sample: Sample, far: np.ndarray) -> Finding:
-    shares = far.mean(axis=1)
-    rows = [row for row in np.argsort(-shares, kind="stable").tolist() if shares[row] > ODD_SHARE]
-    return verdict(
         (
-            Example(str(sample.paths[row]), f"{shares[row]:.0%} of its numbers", f"at most {ODD_SHARE:.0%} outliers")
-            for row in rows
+            Example(sample.names[place], f"{shares[place]:.1%} missing", f"at most {limit:.0%}")
+            for place in worst
         ),
-        "No picture is unlike all others.",
-        lambda many: f"{counted(many, 'picture')} {'is' if many == 1 else 'are'} unlike all others: look whether "
-        f"{'it belongs' if many == 1 else 'they belong'} here.",
+        some if gaps else "Nothing is missing.",
+        lambda many: (
+            f"{listed(sample.names[place] for place in worst)} {'is' if many == 1 else 'are'} missing in up to "
+            f"{shares.max():.0%} of the rows: find out why, or leave {'it' if many == 1 else 'them'} out of [[fields]]."
+        ),
         value=round(float(shares.max(initial=0)), 4),
-        limit=ODD_SHARE,
+        limit=limit,
     )
 
 
@@ -233,8 +176,10 @@ def category_levels(sample: Sample) -> Finding | None:
     return verdict(
         found,
         "Every level that occurs is common enough to learn from.",
-        lambda many: f"{listed(example.path for example in found)} {'is a level' if many == 1 else 'are levels'} that can "
-        "hardly be learned: answers for such rows rest on the other fields; merge rare levels or add rows.",
+        lambda many: (
+            f"{listed(example.path for example in found)} {'is a level' if many == 1 else 'are levels'} that can "
+            "hardly be learned: answers for such rows rest on the other fields; merge rare levels or add rows."
+        ),
         limit=sample.limits.rare_level,
     )
 
@@ -262,17 +207,15 @@ def row_numbers(sample: Sample) -> Finding:
         if column.kind == "number" and len(values) >= 20 and np.isfinite(values).all():
             steps = np.diff(np.sort(values))
             if steps.size and steps.min() == steps.max() == 1:
-                found.append(Example(column.name, f"{values.min():g} … {values.max():g}", "more than a count"))
+                found.append(
+                    Example(column.name, f"{values.min():g} … {values.max():g}", "more than a count")
+                )
     return verdict(
         found,
         "No column merely counts the rows.",
-        lambda many: f"{listed(example.path for example in found)} {'counts' if many == 1 else 'count'} the rows: in a sorted "
-        'file that tells the target, in use it means nothing. Name it in source.id, or remove it from [[fields]].',
+        lambda many: (
+            f"{listed(example.path for example in found)} {'counts' if many == 1 else 'count'} the rows: in a sorted "
+            "file that tells the target, in use it means nothing. Name it in source.id, or remove it from [[fields]]."
+        ),
         limit=0,
     )
-
-
-def kinds(columns: Sequence[Column]) -> tuple[int, int]:
-    """How many numbers and how many categories."""
-    categories = sum(column.kind == "category" for column in columns)
-    return len(columns) - categories, categories

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ import pandas as pd
 
 from artpulse_assets.pipeline import expected
 from artpulse_assets.pipeline.quality.finding import Finding
-from artpulse_assets.pipeline.quality.limits import Limits
 from artpulse_assets.pipeline.quality.registry import CHECKS
 from artpulse_assets.pipeline.quality.sample import Sample
+from artpulse_core.data.problem import Problem
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "age", "minimum": 0, "maximum": 120, "typical_minimum": 18, "typical_maximum": 90},
@@ -23,23 +22,29 @@ NOTHING = pd.DataFrame(columns=["path", "reason", "message"])
 
 
 def problem(
-    task: str = "classification", source: str = "table", fields: Any = None, target: Any = None, **quality: Any
-) -> Any:
-    """What the checks read of a problem; anything may be stated, so that each rule can be tried alone."""
-    stated = [] if source == "images" else FIELDS if fields is None else fields
-    return SimpleNamespace(
+    task: str = "classification",
+    source: str = "table",
+    fields: list[dict[str, Any]] | None = None,
+    target: dict[str, Any] | None = None,
+    **quality: Any,
+) -> Problem:
+    """A problem of pictures or of a table, with the limits of ``quality``."""
+    table = source == "table"
+    return Problem(
         name="shapes",
+        title="Shapes",
         task=task,
-        input="image" if source == "images" else "table",
-        features="core5" if source == "images" else "table",
-        source=SimpleNamespace(kind=source),
-        target=SimpleNamespace(**{"name": "outcome", **(target or {})}),
-        fields=[SimpleNamespace(**field) for field in stated],
-        quality=SimpleNamespace(**quality),
+        input="table" if table else "image",
+        model="artpulse-shapes",
+        features="table" if table else "core5",
+        source={"kind": "table", "file": "people.csv"} if table else {"kind": "images", "dataset": "shapes"},
+        target={"name": "outcome", **(target or {})},
+        fields=(FIELDS if fields is None else fields) if table else [],
+        quality=quality,
     )
 
 
-def rows(n: int = 60, *, labels: tuple[str, ...] = ("no", "yes"), seed: int = 0) -> pd.DataFrame:
+def rows(n: int = 120, *, labels: tuple[str, ...] = ("no", "yes"), seed: int = 0) -> pd.DataFrame:
     """A table of three fields that has nothing wrong with it, divided into sides and folds."""
     rng = np.random.default_rng(seed)
     label = np.array(labels)[np.arange(n) % len(labels)]
@@ -96,11 +101,9 @@ def refused(*reasons: str, message: str = "Look at it.") -> pd.DataFrame:
     )
 
 
-def sample(frame: pd.DataFrame, stated: Any, quarantine: pd.DataFrame = NOTHING, **more: Any) -> Sample:
+def sample(frame: pd.DataFrame, stated: Problem, quarantine: pd.DataFrame = NOTHING, **more: Any) -> Sample:
     """The data under check."""
-    return Sample(
-        stated, frame.reset_index(drop=True), quarantine, expected.columns(stated), Limits.of(stated.quality), **more
-    )
+    return Sample(stated, frame.reset_index(drop=True), quarantine, expected.columns(stated), **more)
 
 
 def check(name: str, *args: Any, **more: Any) -> Finding | None:
