@@ -15,6 +15,7 @@ from pydantic import Field as PydanticField
 
 from artpulse_core.data.contract import Contract, Field, Rule, Target
 from artpulse_core.data.fields import MISSING, Level
+from artpulse_core.data.limits import Quality
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
@@ -196,15 +197,6 @@ class Training(_Part):
     quick_candidates: tuple[str, ...] = ()
     parameters: dict[str, dict[str, Any]] = {}
     quick: dict[str, dict[str, Any]] = {}
-
-
-class Quality(_Part):
-    """The least data that can be learned from, and what a person should look at."""
-
-    min_labels: int = PydanticField(default=2, ge=2)
-    min_per_label: int = PydanticField(default=10, ge=2)
-    min_rows: int = PydanticField(default=100, ge=20)
-    directions: dict[str, Literal[-1, 1]] = {}
 
 
 class Card(_Part):
