@@ -63,7 +63,7 @@ def predictions_vs_actual(y: Any, values: Any, *, target: str = "value", unit: s
 def residuals(y: Any, values: Any, *, target: str = "value", unit: str = "") -> bytes:
     """Error (predicted less actual) by prediction: middle half and middle 90 % in bands of equal size, over the rows.
 
-    A band whose median is off by more than a fifth of the RMSE is named in the title. Raises ``ValueError`` without
+    A band whose median is off by more than a fifth of the RMSE, and by more than chance, is named in the title. Raises ``ValueError`` without
     finite rows.
     """
     truth, said = _pairs(y, values)
@@ -76,7 +76,7 @@ def residuals(y: Any, values: Any, *, target: str = "value", unit: str = "") -> 
         axes = page.axes()
         _cloud(axes, said, error, (low, high), (-reach, reach))
         axes.axhline(0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 3)))
-        middles, medians = [], []
+        middles, medians, lean = [], [], []
         for index in range(len(edges) - 1):
             mine = error[place == index]
             if not mine.size:
@@ -88,14 +88,17 @@ def residuals(y: Any, values: Any, *, target: str = "value", unit: str = "") -> 
             axes.vlines(at, *inner, color=INK, linewidth=5, zorder=3)
             middles.append(at)
             medians.append(float(np.median(mine)))
+            # three standard errors of a median: few rows lean by chance
+            sure = abs(medians[-1]) > 3 * 1.2533 * float(mine.std()) / np.sqrt(mine.size)
+            lean.append(abs(medians[-1]) if sure else 0.0)
         axes.plot(middles, medians, "o", color="white", markeredgecolor=INK, markersize=5.5, zorder=4)
         axes.set(xlim=(low, high), ylim=(-reach * 1.05, reach * 1.05))
         name = _named(target, unit)
         axes.set(xlabel=f"predicted {name}", ylabel="predicted less actual")
         _frame(axes)
-        worst = int(np.argmax(np.abs(medians)))
+        worst = int(np.argmax(lean))
         title = "Errors lie about zero for every size of prediction"
-        if abs(medians[worst]) > 0.2 * rmse:
+        if lean[worst] > 0.2 * rmse:
             side = "too high" if medians[worst] > 0 else "too low"
             title = f"Around {middles[worst]:.3g} predictions are {side} by {abs(medians[worst]):.2g}"
         page.head(
