@@ -58,7 +58,6 @@ TEST = [
 ]
 
 
-
 class WithData(build_py):
     """Puts the tables of ``data/`` into the wheel, where ``artpulse_core.data.table_files`` looks for them."""
 

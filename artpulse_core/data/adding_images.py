@@ -40,7 +40,7 @@ def from_images(name: str, folder: Path) -> Draft:
     counts = Counter(label for label in labels.values() if label)
     _judge_folder(folder, labels, counts, found)
     _judge_labels(folder, labels, counts)
-    warnings = [*_loose(labels), *_left_out(folder, found, counts), *_look(folder, labels, counts)]
+    warnings = [*_loose(labels), *_left_out(folder, found), *_look(folder, labels, counts)]
     groups = {row.group for row in manifest.values() if row.group}
     if not groups:
         warnings.append(
@@ -131,7 +131,7 @@ def _loose(labels: Mapping[str, str]) -> list[str]:
     )
 
 
-def _left_out(folder: Path, found: Scan, counts: Mapping[str, int]) -> list[str]:
+def _left_out(folder: Path, found: Scan) -> list[str]:
     first: dict[str, str] = {}
     for item in found.skipped:
         first.setdefault(item.reason, shown(item.path))
@@ -139,7 +139,7 @@ def _left_out(folder: Path, found: Scan, counts: Mapping[str, int]) -> list[str]
     said = [f"{reasons[reason]} × {reason} left out ({path!r})" for reason, path in sorted(first.items())]
     with os.scandir(folder) as listing:
         folders = sorted(item.name for item in listing if item.is_dir() and not item.name.startswith("."))
-    used = {*counts, *(item.path for item in found.skipped)}
+    used = {*(entry.label for entry in found.files), *(item.path for item in found.skipped)}
     empty = [name for name in folders if name not in used]
     return said + [f"the folder {shown(name)!r} holds no picture" for name in empty[:5]]
 

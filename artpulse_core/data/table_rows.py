@@ -252,17 +252,21 @@ def _values(raw: Raw, target: TargetText) -> tuple[np.ndarray, list[_Fault]]:
 def _quarantine(
     raw: Raw, names: Sequence[str], bad: np.ndarray, faults: Sequence[_Fault]
 ) -> tuple[Refused, ...]:
-    ratios = {
-        name: column_numbers(raw, name)[0]
-        for name in {fault.column for fault in faults} & {ratio.name for ratio in raw.source.ratios}
-    }
+    derived = {ratio.name: (ratio, column_numbers(raw, ratio.name)[0]) for ratio in raw.source.ratios}
 
-    def cell(column: str, row: int) -> str:
-        if column in ratios:
-            return f"{ratios[column][row]:g}"
+    def text(column: str, row: int) -> str:
         return repr(shorten(str(raw.table.column(column)[row]).strip()))
 
-    found = []
+    def cell(column: str, row: int) -> str:
+        if column not in derived:
+            return text(column, row)
+        ratio, values = derived[column]
+        if np.isfinite(values[row]):
+            return f"{values[row]:g}"
+        below = text(ratio.by, row) if isinstance(ratio.by, str) else f"{ratio.by:g}"
+        return f"{text(ratio.of, row)} / {below}"
+
+    found: list[Refused] = []
     for row in bad.tolist():
         wrong = [fault for fault in faults if fault.rows[row]]
         said = [fault.sentence.replace("{cell}", cell(fault.column, row)) for fault in wrong[:3]]

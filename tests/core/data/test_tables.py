@@ -117,7 +117,9 @@ def test_two_gigabytes_are_refused_by_their_size_without_being_read(tmp_path: Pa
         read_table(path)
 
 
-def test_a_gzip_that_unpacks_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gzip_that_unpacks_beyond_the_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dialect, "MAX_BYTES", 3 * 1024 * 1024)
     path = write(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 1_000_000))
     assert path.stat().st_size < 100_000
@@ -148,7 +150,9 @@ CELL = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8))
-def test_what_a_csv_writer_writes_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+def test_what_a_csv_writer_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
     import csv
     import io
 
@@ -166,7 +170,9 @@ def test_a_decimal_number_is_one(text: str) -> None:
     assert is_number(text)
 
 
-@pytest.mark.parametrize("text", ["", "1_000", "0x10", "nan", "inf", "1e999", "1,5", "1 000", "12%", "--1", "1.2.3"])
+@pytest.mark.parametrize(
+    "text", ["", "1_000", "0x10", "nan", "inf", "1e999", "1,5", "1 000", "12%", "--1", "1.2.3"]
+)
 def test_what_only_looks_like_a_number_is_none(text: str) -> None:
     assert not is_number(text)
 
