@@ -15,6 +15,7 @@ from pydantic import Field as PydanticField
 
 from artpulse_core.data.contract import Contract, Field, Rule, Target
 from artpulse_core.data.fields import MISSING, Level
+from artpulse_core.data.limits import Quality
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
@@ -150,9 +151,13 @@ class FieldText(_Part):
         for coding, codes in self.codes.items():
             foreign = [level for level in codes.values() if level not in (*self.levels, MISSING)]
             if foreign:
-                raise ValueError(f"{self.name}: the coding {coding} maps to {foreign[0]!r}, which is no level of it")
+                raise ValueError(
+                    f"{self.name}: the coding {coding} maps to {foreign[0]!r}, which is no level of it"
+                )
             if MISSING in codes.values() and not self.nullable:
-                raise ValueError(f"{self.name}: the coding {coding} has a code for missing; state nullable = true")
+                raise ValueError(
+                    f"{self.name}: the coding {coding} has a code for missing; state nullable = true"
+                )
         return self
 
 
@@ -192,15 +197,6 @@ class Training(_Part):
     quick_candidates: tuple[str, ...] = ()
     parameters: dict[str, dict[str, Any]] = {}
     quick: dict[str, dict[str, Any]] = {}
-
-
-class Quality(_Part):
-    """The least data that can be learned from, and what a person should look at."""
-
-    min_labels: int = PydanticField(default=2, ge=2)
-    min_per_label: int = PydanticField(default=10, ge=2)
-    min_rows: int = PydanticField(default=100, ge=20)
-    directions: dict[str, Literal[-1, 1]] = {}
 
 
 class Card(_Part):
@@ -259,6 +255,11 @@ class Problem(_Part):
     def metric(self) -> str:
         """What candidates are compared by."""
         return self.training.metric or ("macro_f1" if self.task == "classification" else "rmse")
+
+    @property
+    def noun(self) -> str:
+        """What one example is called."""
+        return "picture" if isinstance(self.source, Images) else "row"
 
     @property
     def contract(self) -> Contract:
