@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from artpulse_assets.pipeline import dataset, eda
+from artpulse_assets.pipeline import eda, frames
 from artpulse_assets.pipeline.memo import Memo
-from artpulse_core import features
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
+from artpulse_core.model.finish import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,14 +45,14 @@ def _kept(memo: Memo, kind: str, parts: Mapping[str, Any], draw: Callable[[], Fi
 
 def of_dataset(problem: Problem, split: pd.DataFrame, memo: Memo) -> Figures:
     """Balance, histograms, correlation and, where there are any, missing values of a split dataset."""
-    names = features.get(problem.features).names
+    names = frames.columns(problem)
 
     def draw() -> Figures:
         drawn = eda.draw(split, names, "label")
         pictures = {name: png for name, png in drawn.items() if png is not None}
         return Figures(pictures, eda.summarise(split, names).to_dict())
 
-    return _kept(memo, "eda", {"rows": dataset.digest(split), "features": problem.features}, draw)
+    return _kept(memo, "eda", {"rows": frames.digest(split), "features": problem.features}, draw)
 
 
 def of_leaderboard(board: Mapping[str, Any], memo: Memo) -> Figures:
@@ -71,10 +71,14 @@ def of_leaderboard(board: Mapping[str, Any], memo: Memo) -> Figures:
 
 
 def of_evaluation(
-    evaluation: Mapping[str, Any], labels: tuple[str, ...], y: Any, answers: Any, memo: Memo
+    evaluation: Mapping[str, Any], labels: tuple[str, ...], y: Any, said: Prediction, memo: Memo
 ) -> Figures:
-    """Confusion, calibration and ROC of the answers (n × k) to the rows kept aside."""
+    """Confusion, calibration and ROC of the answers to the rows kept aside."""
     from artpulse_assets import plots
+
+    answers = said.probabilities
+    if answers is None:
+        return Figures({}, {})
 
     def draw() -> Figures:
         return Figures(

@@ -12,25 +12,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from artpulse_assets.pipeline import (
-    dataset,
+    calibrate,
     evaluate,
     export,
     figures,
+    frames,
     gate,
     ingest,
     package,
     publish,
     tracking,
 )
-from artpulse_assets.pipeline.candidates import Candidate
+from artpulse_assets.pipeline.candidates import Candidate, encoded
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import lineage, notes, promotion, registration, served
-from artpulse_core.data.problems import Problem
-from artpulse_core.data.sources import is_synthetic
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.model import bundle
-from artpulse_core.model.predictor import soften
 from artpulse_core.settings import Settings, project_root
 from artpulse_core.store import changes, reports
 
@@ -95,19 +96,24 @@ def challenge(
     may exist, and would be found below as if it had been registered to the end. Raises the errors of the parts.
     """
     promotion.recover(database, registry, now)
-    rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
+    rows, test = frames.train_rows(problem, split), frames.test_rows(problem, split)
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
     chosen = field[board["chosen"]]
     seed = problem.training.seed
-    heat = evaluate.temperature(rows.y, chosen.out_of_fold)
-    answers = soften(export.run(chosen.onnx, test.x), heat)
-    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo)
-    document = evaluate.evaluation(rows, units, test, answers, chosen, flattering, heat, board, seed)
-    root = ingest.folder(problem, settings)
+    state = calibrate.learn(rows, chosen.out_of_fold)
+    answers = calibrate.finish(problem.contract, rows, state).predict(
+        export.run(chosen.onnx, encoded(rows, test.x))
+    )
+    grouped = len(np.unique(units)) < len(units)
+    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo) if grouped else None
+    document = evaluate.evaluation(
+        problem.contract, rows, units, test, answers, chosen, flattering, state, board, seed
+    )
+    root = ingest.place(problem, settings)
     provenance = {
-        "synthetic": is_synthetic(root),
+        "synthetic": ingest.synthetic(root),
         "data_digest": rows.digest,
         "git_commit": tracking.git_commit(),
         "mlflow_run_id": runs[chosen.algorithm],
@@ -119,7 +125,9 @@ def challenge(
         test,
         chosen,
         document,
-        flattering,
+        frames.watched_matrix(problem, split[split["side"] == "train"]),
+        chosen.out_of_fold if flattering is None else flattering,
+        state,
         package.golden_images(raw, split, root),
         provenance,
         now=now.isoformat(timespec="seconds"),

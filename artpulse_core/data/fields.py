@@ -70,7 +70,9 @@ class Field:
             if not value.is_integer():
                 return None
             value = int(value)
-        return next((i for i, level in enumerate(self.levels) if type(level) is type(value) and level == value), None)
+        return next(
+            (i for i, level in enumerate(self.levels) if type(level) is type(value) and level == value), None
+        )
 
     def shown(self, number: float) -> float | Level | None:
         """The value behind a number of the input matrix: a level, a float, or None for NaN."""
@@ -81,7 +83,9 @@ class Field:
     def to_dict(self) -> dict[str, Any]:
         """Plain data without what was left at its default."""
         default = Field(self.name)
-        found = {key: value for key, value in vars(self).items() if key == "name" or value != getattr(default, key)}
+        found = {
+            key: value for key, value in vars(self).items() if key == "name" or value != getattr(default, key)
+        }
         if "levels" in found:
             found["levels"] = list(self.levels)
         if "codes" in found:

@@ -151,9 +151,13 @@ class FieldText(_Part):
         for coding, codes in self.codes.items():
             foreign = [level for level in codes.values() if level not in (*self.levels, MISSING)]
             if foreign:
-                raise ValueError(f"{self.name}: the coding {coding} maps to {foreign[0]!r}, which is no level of it")
+                raise ValueError(
+                    f"{self.name}: the coding {coding} maps to {foreign[0]!r}, which is no level of it"
+                )
             if MISSING in codes.values() and not self.nullable:
-                raise ValueError(f"{self.name}: the coding {coding} has a code for missing; state nullable = true")
+                raise ValueError(
+                    f"{self.name}: the coding {coding} has a code for missing; state nullable = true"
+                )
         return self
 
 
@@ -251,6 +255,11 @@ class Problem(_Part):
     def metric(self) -> str:
         """What candidates are compared by."""
         return self.training.metric or ("macro_f1" if self.task == "classification" else "rmse")
+
+    @property
+    def noun(self) -> str:
+        """What one example is called."""
+        return "picture" if isinstance(self.source, Images) else "row"
 
     @property
     def contract(self) -> Contract:

@@ -54,7 +54,9 @@ def _chosen_features(document: dict[str, Any], file: str) -> dict[str, Any]:
         return document
     usable = [name for name in stated if isinstance(name, str) and features.available(name)]
     if not usable:
-        raise ProblemError(f"{file}: features: none of {', '.join(map(str, stated)) or 'nothing'} is available here.")
+        raise ProblemError(
+            f"{file}: features: none of {', '.join(map(str, stated)) or 'nothing'} is available here."
+        )
     return {**document, "features": usable[0]}
 
 
@@ -65,7 +67,9 @@ def _check_features(problem: Problem, file: str) -> None:
 
     if problem.source.kind == "table":
         if problem.features not in table.names():
-            raise ProblemError(f"{file}: features: a table has one of {', '.join(table.names())}, not {problem.features!r}.")
+            raise ProblemError(
+                f"{file}: features: a table has one of {', '.join(table.names())}, not {problem.features!r}."
+            )
         return
 
     try:

@@ -53,7 +53,10 @@ def build(problem: str, fields: Sequence[Field], coding: str, codings: Sequence[
         )
     if codings:
         stated = Literal[tuple([*([coding] if coding else []), *codings])]  # type: ignore[valid-type]  # names known at run time only
-        definitions[CODING] = (stated, PydanticField(coding or None, description="The coding of the categories."))
+        definitions[CODING] = (
+            stated,
+            PydanticField(coding or None, description="The coding of the categories."),
+        )
     name = "".join(part.capitalize() for part in problem.split("_")) + "Row"
     config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     return cast(type[BaseModel], create_model(name, __config__=config, **definitions))
@@ -82,7 +85,9 @@ def _category(item: Field) -> Any:
         found = places.get(value) if known else None
         if found is None:
             hint = _hint(item, value)
-            raise PydanticCustomError("unknown_level", "{text}", {"text": f"The value must be one of {levels}{more}.{hint}"})
+            raise PydanticCustomError(
+                "unknown_level", "{text}", {"text": f"The value must be one of {levels}{more}.{hint}"}
+            )
         return found
 
     values: list[Any] = [*item.levels, *([None] if item.nullable else [])]
@@ -92,7 +97,9 @@ def _category(item: Field) -> Any:
 def _hint(item: Field, value: Any) -> str:
     text = code_text(value)
     named = [name for name, codes in item.codes.items() if text in codes]
-    return f' {item.name} {text} occurs in the coding {named[0]}: send "coding": "{named[0]}".' if named else ""
+    return (
+        f' {item.name} {text} occurs in the coding {named[0]}: send "coding": "{named[0]}".' if named else ""
+    )
 
 
 def code_text(value: Any) -> str:
@@ -112,7 +119,11 @@ def recoded(
     issues: list[Issue] = []
     for place, row in enumerate(rows):
         stated = row.get(CODING) if isinstance(row, dict) else None
-        if not isinstance(stated, str) or stated == coding or not any(stated in item.codes for item in fields):
+        if (
+            not isinstance(stated, str)
+            or stated == coding
+            or not any(stated in item.codes for item in fields)
+        ):
             found.append(row)
             continue
         changed = dict(row)
@@ -124,7 +135,11 @@ def recoded(
             if text in codes:
                 changed[item.name] = None if codes[text] == MISSING else codes[text]
             elif not (row[item.name] is None and item.nullable):
-                own = f" {text} is {coding}'s own: leave \"coding\" out." if item.place(row[item.name]) is not None else ""
+                own = (
+                    f' {text} is {coding}\'s own: leave "coding" out.'
+                    if item.place(row[item.name]) is not None
+                    else ""
+                )
                 known = ", ".join(codes)
                 message = f"In the coding {stated} the value must be one of {known}.{own}"
                 issues.append(Issue(f"{pointer}/{place}/{_step(item.name)}", "unknown_level", message))

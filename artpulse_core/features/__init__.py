@@ -5,6 +5,8 @@ Belongs here: finding a set by name and the plain entry points. Does not belong 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from artpulse_core.errors import ProblemError
@@ -27,7 +29,7 @@ def available(name: str) -> bool:
     return all(part in _SETS for part in name.split("+"))
 
 
-def get(name: str) -> FeatureSet:
+def get(name: str, folder: Path | None = None) -> FeatureSet:
     """The feature set of that name, or several joined (``core5+rich``). Raises ``ProblemError``."""
     parts = name.split("+")
     unknown = [part for part in parts if part not in _SETS]
