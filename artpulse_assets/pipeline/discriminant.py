@@ -20,6 +20,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from artpulse_core.errors import DataError
 
 CLIP = 6.0
+WARMTH = 8.0
+"""Scores are divided by it: with more features than rows a discriminant is about so much too sure of itself.
+
+The temperature that is fitted outside then stays near 1, no probability falls under what it can take the logarithm
+of, and the float32 graph is within 1e-6.
+"""
+
 _OPSET, _IR = 17, 8
 
 
@@ -27,7 +34,7 @@ class ShrunkDiscriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     """Fitted on ``x`` (n × f) and ``y`` (n labels); float64 throughout.
 
     ``blocks`` are widths that sum to f (empty: one block), ``shrinkage`` is in (0, 1], ``clip`` in standard
-    deviations. ``balanced`` gives every label the same prior instead of its share of the rows.
+    deviations, ``warmth`` divides the scores (1: plain posteriors). ``balanced`` gives every label the same prior instead of its share of the rows.
     """
 
     def __init__(
@@ -35,11 +42,13 @@ class ShrunkDiscriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         shrinkage: float = 0.6,
         blocks: tuple[int, ...] = (),
         clip: float = CLIP,
+        warmth: float = WARMTH,
         balanced: bool = True,
     ) -> None:
         self.shrinkage = shrinkage
         self.blocks = blocks
         self.clip = clip
+        self.warmth = warmth
         self.balanced = balanced
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
@@ -51,7 +60,9 @@ class ShrunkDiscriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.mean_ = x.mean(axis=0)
         spread = x.std(axis=0)
         # a column that never changed says nothing, also when it changes later
-        self.gain_ = np.where(spread > 1e-9 * np.maximum(1.0, np.abs(self.mean_)), 1 / np.maximum(spread, 1e-300), 0.0)
+        self.gain_ = np.where(
+            spread > 1e-9 * np.maximum(1.0, np.abs(self.mean_)), 1 / np.maximum(spread, 1e-300), 0.0
+        )
         self.weight_ = self._weights(x.shape[1])
         z = self._scaled(x)
         counts = np.bincount(place)
@@ -60,18 +71,18 @@ class ShrunkDiscriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         np.add.at(means, place, z)
         means /= counts[:, None]
         within = (z - means[place]) / np.sqrt(len(z))
-        self.coef_ = _solve(within, means, self.shrinkage)
+        coef = _solve(within, means, self.shrinkage)
         prior = np.full(len(counts), 1 / len(counts)) if self.balanced else share
-        self.intercept_ = np.log(prior) - 0.5 * np.sum(means * self.coef_, axis=1)
+        self.coef_ = coef / self.warmth
+        self.intercept_ = (np.log(prior) - 0.5 * np.sum(means * coef, axis=1)) / self.warmth
         return self
 
     def decision_function(self, x: np.ndarray) -> np.ndarray:
-        """Logarithms of the posteriors up to a constant of each row, n × k."""
-        scores: np.ndarray = self._scaled(np.asarray(x, dtype=np.float64)) @ self.coef_.T + self.intercept_
-        return scores
+        """Logarithms of the posteriors over ``warmth``, up to a constant of each row, n × k."""
+        return np.asarray(self._scaled(np.asarray(x, dtype=np.float64)) @ self.coef_.T + self.intercept_)
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Posteriors under equal covariance, n × k."""
+        """Posteriors under equal covariance, made less sure by ``warmth``, n × k."""
         scores = self.decision_function(x)
         weights = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
@@ -107,7 +118,10 @@ class ShrunkDiscriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "shrunk_discriminant",
             [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])],
             [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(self.classes_)])],
-            [numpy_helper.from_array(np.asarray(value, dtype=np.float32), name) for name, value in arrays.items()],
+            [
+                numpy_helper.from_array(np.asarray(value, dtype=np.float32), name)
+                for name, value in arrays.items()
+            ],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
         onnx.checker.check_model(model)
@@ -120,7 +134,7 @@ class ShrunkDiscriminant(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return np.concatenate([np.full(block, block**-0.5) for block in blocks])
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
-        return np.clip((x - self.mean_) * self.gain_, -self.clip, self.clip) * self.weight_
+        return np.asarray(np.clip((x - self.mean_) * self.gain_, -self.clip, self.clip) * self.weight_)
 
 
 def _solve(within: np.ndarray, means: np.ndarray, shrinkage: float) -> np.ndarray:

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from artpulse_core.errors import ProblemError
-from artpulse_core.features import efficientnet, embedding
+from artpulse_core.features import efficientnet, embedding, ownfile
 from artpulse_core.features.base import FeatureSet, Joined
 from artpulse_core.features.core5 import Core5
-from artpulse_core.features.embedding import Own, Packaged
+from artpulse_core.features.embedding import Packaged
+from artpulse_core.features.ownfile import Own
 from artpulse_core.features.rich import Rich
 
 __all__ = ["FeatureSet", "available", "extract", "get", "names", "vector"]
@@ -48,7 +49,7 @@ def available(name: str) -> bool:
     for part in _parts(name):
         if part == embedding.NAME and not (efficientnet.installed() and util.find_spec("onnx")):
             return False
-        if part.startswith(_OWN) and not embedding.parse(part)[0].is_file():
+        if part.startswith(_OWN) and not ownfile.parse(part)[0].is_file():
             return False
     return True
 
@@ -84,7 +85,7 @@ def _one(name: str, cache: Path | None, bundle: Path | None) -> FeatureSet:
         return _SETS[name]
     if name == embedding.NAME:
         return Packaged(bundle=bundle) if bundle is not None else _packaged(cache)
-    return Own(name, bundle=bundle) if bundle is not None else _own(name, embedding.stamp(name))
+    return Own(name, bundle=bundle) if bundle is not None else _own(name, ownfile.stamp(name))
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,9 @@ from PIL.Image import Resampling
 
 from artpulse_core.data.picture import DECODE_VERSION, decode
 
+MAX_WATCHED = 500
+"""More numbers a picture than this are not logged and not watched for drift one by one."""
+
 
 class FeatureSet(ABC):
     """A named set of numbers taken from a picture.

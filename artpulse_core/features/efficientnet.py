@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ def graph() -> bytes:
 
 def licence_text() -> str:
     """Licence and origin of the weights, to lie beside every copy of the graph. Raises ``MissingExtra``."""
+    from importlib import metadata
+
     try:
         files = metadata.files(PACKAGE) or []
         licence = next(file.read_text() for file in files if file.name == "LICENSE")
