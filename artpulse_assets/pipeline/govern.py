@@ -130,6 +130,7 @@ def challenge(
         state,
         package.golden_images(raw, split, root),
         provenance,
+        weights=settings.weights,
         now=now.isoformat(timespec="seconds"),
         memo=memo,
     )
