@@ -11,9 +11,11 @@ from artpulse_assets.plots.data import class_balance, histograms, missing_values
 from artpulse_assets.plots.drift import drift_overview, reference_vs_current
 from artpulse_assets.plots.pictures import markdown_image, thumbnails
 from artpulse_assets.plots.quality import calibration, confusion, roc
+from artpulse_assets.plots.tables import categories, outliers, target
 
 __all__ = [
     "calibration",
+    "categories",
     "class_balance",
     "confusion",
     "correlation_heatmap",
@@ -23,7 +25,9 @@ __all__ = [
     "markdown_image",
     "missing_values",
     "model_comparison",
+    "outliers",
     "reference_vs_current",
     "roc",
+    "target",
     "thumbnails",
 ]
