@@ -48,6 +48,10 @@ class Column:
         """The hard range in words."""
         if self.kind == "category":
             return f"one of {', '.join(self.levels[:8])}{' …' if len(self.levels) > 8 else ''}"
+        if self.low == -FLOAT32 and self.high == FLOAT32:
+            return "a number in single precision"
+        if FLOAT32 in (-self.low, self.high):
+            return f"at least {self.low:g}" if self.high == FLOAT32 else f"at most {self.high:g}"
         return f"{self.low:g} to {self.high:g}"
 
 

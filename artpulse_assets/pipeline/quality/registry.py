@@ -78,6 +78,7 @@ CHECKS: tuple[Entry, ...] = (
     Entry("near_duplicates", "warn", repeats.near_duplicates),
     Entry("odd_pictures", "warn", pictures.odd_pictures, rows="picture"),
     Entry("telling_files", "warn", pictures.telling_files, rows="picture"),
+    Entry("rules", "warn", values.rules),
     Entry("typical_range", "warn", values.typical_range),
     Entry("missing_values", "warn", values.missing_values),
     Entry("constant_columns", "warn", values.constant_columns),

@@ -16,7 +16,7 @@ PILE = 0.01  # this share of rows at the very largest value looks like a cap tha
 
 
 def inverted_target(sample: Sample) -> Finding | None:
-    """Fields known to rise or fall with the target do so here (``quality.directions``)."""
+    """Fields known to rise or fall with the target do so here (quality.directions)."""
     stated = {name: way for name, way in sample.limits.directions.items() if name in sample.names}
     target = _direction(sample)
     if not stated or target is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from artpulse_assets.pipeline.expected import FLOAT32
+from artpulse_assets.pipeline.expected import FLOAT32, Column
 from artpulse_assets.pipeline.quality.finding import (
     MOST_EXAMPLES,
     Example,
@@ -70,11 +70,11 @@ def value_range(sample: Sample) -> Finding:
     """Every value is inside the hard range of its field, or one of its levels."""
     low = np.array([column.low for column in sample.present])
     high = np.array([column.high for column in sample.present])
-    wrong = _outside(sample, low, high)
+    wrong = _outside(sample, low, high) & np.isfinite(sample.matrix)  # what is infinite, finiteness tells
     for place, column in enumerate(sample.present):
         if column.kind == "category":
             values = sample.matrix[:, place]
-            wrong[:, place] |= np.isfinite(values) & (values != np.round(values))
+            wrong[:, place] |= np.isfinite(values) & (values != np.floor(values))
     return verdict(
         _cells(sample, wrong, [column.range for column in sample.present]),
         "Every value is inside the hard range of its field."
@@ -111,6 +111,47 @@ def typical_range(sample: Sample) -> Finding | None:
         value=round(float(shares.max(initial=0)), 4),
         limit=limit,
     )
+
+
+def rules(sample: Sample) -> Finding | None:
+    """No row breaks a rule between two fields that the problem file states as a warning."""
+    contract = sample.problem.contract
+    stated = [rule for rule in contract.rules if rule.severity == "warn"]
+    if not stated:
+        return None
+    place = {field: sample.names.index(column.name) for field, column in _stated(sample, contract.names)}
+    examples: list[Example] = []
+    count = 0
+    for rule in stated:
+        if not {rule.left, rule.right} <= set(place):
+            continue
+        left, right = (sample.matrix[:, place[name]] for name in (rule.left, rule.right))
+        broken = np.flatnonzero(rule.broken(left, right))
+        count += len(broken)
+        examples += [
+            Example(
+                str(sample.paths[row]),
+                f"{left[row]:g} and {right[row]:g}",
+                f"{rule.left} {rule.op} {rule.right}",
+            )
+            for row in broken[:MOST_EXAMPLES].tolist()
+        ]
+    return verdict(
+        examples,
+        f"Every row keeps {counted(len(stated), 'rule')} between fields.",
+        lambda many: (
+            f"{counted(many, 'row')} {'breaks' if many == 1 else 'break'} a rule between fields: "
+            f"{stated[0].sentence} Check {'it' if many == 1 else 'them'} against the source."
+        ),
+        count=count,
+        limit=0,
+    )
+
+
+def _stated(sample: Sample, fields: Sequence[str]) -> list[tuple[str, Column]]:
+    """The fields that are there, with their columns."""
+    pairs = zip(fields, sample.columns, strict=False)
+    return [(field, column) for field, column in pairs if column.name in sample.names]
 
 
 def _typically(low: float, high: float) -> str:
