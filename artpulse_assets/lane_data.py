@@ -11,7 +11,7 @@ import dagster as dg
 from artpulse_assets import report
 from artpulse_assets.lane_watch import feedback
 from artpulse_assets.pipeline import dataset as dataset_module
-from artpulse_assets.pipeline import frames, ingest
+from artpulse_assets.pipeline import frames, ingest, schema
 from artpulse_assets.pipeline import split as split_module
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problem import Problem
@@ -146,7 +146,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         )
         reasons = {str(key): int(count) for key, count in quarantine["reason"].value_counts().items()}
         shortages = dataset_module.shortages(problem, frame["label"], reasons)
-        broken = dataset_module.failures(problem, frame) if len(frame) else []
+        broken = schema.failures(problem, frame, names=frames.columns(problem)) if len(frame) else []
         for check, issues in (("enough_to_learn_from", shortages), ("schema", broken)):
             yield dg.AssetCheckResult(
                 check_name=check,

@@ -165,7 +165,9 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
         units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
         metric = problem.metric
         present = [Candidate.from_dict(document) for document in _fitted(made).values()]
-        board = evaluate.leaderboard(rows, units, present, metric, problem.training.seed)
+        board = evaluate.leaderboard(
+            rows, units, present, metric, problem.training.seed, chosen=problem.training.chosen
+        )
         drawn = figures.of_leaderboard(board, workshop.memo).pictures
         eda.write_figures(workshop.settings.artifacts(problem.name), drawn)
         best, dummy = board["rows"][0], board["baseline"][metric]

@@ -118,10 +118,14 @@ def fit(
     }
 
     def build(folder: Path) -> None:
+        from threadpoolctl import threadpool_limits
+
         started = time.perf_counter()
-        answers = cross_predict(rows, rows.fold, algorithm, params, seed)
-        matrix = rows.encoded.matrix
-        model = _fitted(rows, matrix, rows.y, algorithm, params, seed)
+        # scikit-learn's OpenMP threads spin while they wait: with other work on the cores 2 s became 160
+        with threadpool_limits(limits=1):
+            answers = cross_predict(rows, rows.fold, algorithm, params, seed)
+            matrix = rows.encoded.matrix
+            model = _fitted(rows, matrix, rows.y, algorithm, params, seed)
         graph = export.to_onnx(model, matrix.shape[1])
         export.check_parity(graph, matrix, _answers(model, matrix, rows.task), task=rows.task)
         _save(folder, answers, graph, time.perf_counter() - started)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import frames
 from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError, Issue
 
@@ -69,44 +68,6 @@ def assemble(rows: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
     ]
     kept = agreed.drop_duplicates("id").drop(columns=["reason", "message"]).reset_index(drop=True)
     return Assembled(kept, pd.DataFrame(left_out, columns=QUARANTINE))
-
-
-def schema(problem: Problem) -> pa.DataFrameSchema:
-    """The pandera schema of a dataset: finite numbers, within the contract's hard ranges where it has any."""
-    import pandera.pandas as pa
-
-    bounds = {item.name: (item.minimum, item.maximum) for item in problem.fields}
-    columns: dict[str, Any] = {
-        "id": pa.Column(str, unique=True),
-        "label": pa.Column(str, pa.Check.str_length(1, 120)),
-    }
-    for name in frames.columns(problem):
-        low, high = bounds.get(name, (-np.finfo(np.float32).max, np.finfo(np.float32).max))
-        columns[name] = pa.Column(float, pa.Check.in_range(float(low), float(high)), nullable=False)
-    return pa.DataFrameSchema(columns, strict=False, name=problem.name)
-
-
-def failures(problem: Problem, frame: pd.DataFrame, most: int = 20) -> list[Issue]:
-    """What breaks the schema, at most ``most`` examples: pointer ``/<path>/<column>``."""
-    from pandera.errors import SchemaErrors
-
-    try:
-        schema(problem).validate(frame, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases.head(most)
-        issues = []
-        for case in cases.to_dict("records"):
-            row = case.get("index")
-            place = frame["path"].get(row, "") if "path" in frame else ""
-            issues.append(
-                Issue(
-                    f"/{place}/{case['column']}",
-                    str(case["check"]),
-                    f"{case['column']} is {case['failure_case']} in {place or 'the table'}, rule: {case['check']}.",
-                )
-            )
-        return issues
-    return []
 
 
 def shortages(problem: Problem, labels: pd.Series, refused: Mapping[Any, int]) -> list[Issue]:

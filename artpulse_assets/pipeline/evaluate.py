@@ -43,12 +43,12 @@ def quick(rows: TrainRows, raw: np.ndarray, metric: str) -> dict[str, float]:
 
 
 def leaderboard(
-    rows: TrainRows, units: np.ndarray, field: Sequence[Candidate], metric: str, seed: int
+    rows: TrainRows, units: np.ndarray, field: Sequence[Candidate], metric: str, seed: int, chosen: str = ""
 ) -> dict[str, Any]:
-    """Compare candidates by their out-of-fold answers and choose one.
+    """Compare candidates by their out-of-fold answers and choose one: ``chosen`` where it is among them.
 
     ``{"metric", "chosen", "n", "baseline", "rows": [{algorithm, key, seconds, <metrics>, difference, chosen}]}``, best
-    first; ``difference`` is the paired difference to the best. The mean of all is chosen only where it is strictly
+    first after the chosen one; ``difference`` is the paired difference to that. The mean of all is chosen only where it is strictly
     better than every single model.
     """
     answers = {candidate.algorithm: answered(rows, candidate.out_of_fold) for candidate in field}
@@ -63,7 +63,9 @@ def leaderboard(
     table.sort(
         key=lambda row: (sign * row[metric]["value"], row[second]["value"], row["algorithm"] in TOGETHER)
     )
-    chosen = table[0]["algorithm"]
+    if chosen not in answers:
+        chosen = table[0]["algorithm"]
+    table.sort(key=lambda row: row["algorithm"] != chosen)
     gaps = measures.against_best(rows.y, answers, chosen, metric, seed=seed, groups=units)
     return {
         "metric": metric,

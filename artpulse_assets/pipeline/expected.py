@@ -59,7 +59,7 @@ def columns(problem: Problem, names: Sequence[str] | None = None) -> tuple[Colum
     stated = {item.name: _column(item) for item in problem.contract.fields}
     if names is None:
         names = tuple(stated) or features.get(problem.features).names
-    return tuple(stated.get(name, Column(name)) for name in names)
+    return tuple(stated.get(name) or Column(name) for name in names)
 
 
 def pictures(problem: Problem) -> bool:

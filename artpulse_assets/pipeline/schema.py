@@ -32,9 +32,12 @@ def schema(problem: Problem, names: Sequence[str] | None = None) -> pa.DataFrame
     categories hold the index of a level; ``label`` is a text of 1–120 characters, or ``target`` a number within
     its stated range. ``names``: the feature columns where they are not those of the problem.
     """
+    return _schema(problem, expected.columns(problem, names))
+
+
+def _schema(problem: Problem, found: Sequence[Column]) -> pa.DataFrameSchema:
     import pandera.pandas as pa
 
-    found = expected.columns(problem, names)
     columns: dict[str, Any] = {"id": pa.Column(str, unique=True), **_target(problem)}
     if _wide(found):
         return pa.DataFrameSchema(
@@ -88,23 +91,28 @@ def cases(
     """Every failure: column, rule, the value, and the index of its row (None: the column as a whole)."""
     from pandera.errors import SchemaErrors
 
+    columns = expected.columns(problem, names)
+    rules, part = _schema(problem, columns), frame
+    if _wide(
+        columns
+    ):  # pandera copies a frame for each column it checks: with 3,056 that is most of the time
+        rules = _schema(problem, ())
+        part = frame[[name for name in rules.columns if name in frame]]
+        yield from _wide_cases(frame, columns)
     try:
-        schema(problem, names).validate(frame, lazy=True)
+        rules.validate(part, lazy=True)
     except SchemaErrors as error:
         for case in error.failure_cases.to_dict("records"):
-            if case["check"] == WHOLE:
-                yield from _wide_cases(frame, expected.columns(problem, names))
-            elif case["check"] == "column_in_dataframe":
-                yield str(case["failure_case"]), str(case["check"]), case["failure_case"], None
-            else:
-                row = case.get("index")
-                yield str(case["column"]), str(case["check"]), case["failure_case"], row
+            whole = case["check"] == "column_in_dataframe"
+            column = case["failure_case"] if whole else case["column"]
+            yield str(column), str(case["check"]), case["failure_case"], None if whole else case.get("index")
 
 
 def _wide_cases(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[tuple[str, str, Any, Any]]:
-    present = [column.name for column in columns if column.name in frame]
-    for column in columns:
-        if column.name not in frame:
+    known = set(frame.columns)
+    present = [column.name for column in columns if column.name in known]
+    for column in columns if len(present) < len(columns) else ():
+        if column.name not in known:
             yield column.name, "column_in_dataframe", column.name, None
     values = frame[present].to_numpy(np.float64)
     for row, place in zip(*np.nonzero(_unsound(values)), strict=True):

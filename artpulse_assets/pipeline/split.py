@@ -59,7 +59,7 @@ def assign(
     ``ids`` are content digests (equal up to a colon: equal content), ``hashes`` 64-bit difference hashes (0: none), ``kept`` maps the id of every
     row assigned earlier to its side, ``wanted`` is the side a manifest asks for, used for new rows only.
     """
-    units = _units(ids, groups, hashes)
+    units = group_units(ids, groups, hashes)
     side = [""] * len(ids)
     fresh: list[str] = []
     members = _members(units)
@@ -76,13 +76,13 @@ def assign(
     _reach_test(fresh, members, labels, side, seed)
     if EXCLUDED in side:  # what a left-out row tied together is apart again
         inside = [row for row, place in enumerate(side) if place != EXCLUDED]
-        apart = _units(
+        apart = group_units(
             [ids[row] for row in inside], [groups[row] for row in inside], [hashes[row] for row in inside]
         )
         units = list(ids)
         for row, unit in zip(inside, apart, strict=True):
             units[row] = unit
-    fold = _folds(units, _members(units), labels, side, folds, seed)
+    fold = unit_folds(units, labels, folds, seed, side=side)
     return Assignment(tuple(side), fold, tuple(units))
 
 
@@ -93,7 +93,8 @@ def _members(units: Sequence[str]) -> dict[str, list[int]]:
     return members
 
 
-def _units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> list[str]:
+def group_units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> list[str]:
+    """For each row the smallest id of the rows that must stay together with it: content, group, near duplicates."""
     parent = list(range(len(ids)))
 
     def find(row: int) -> int:
@@ -189,15 +190,14 @@ def _reach_test(
                 break
 
 
-def _folds(
-    units: Sequence[str],
-    members: Mapping[str, Sequence[int]],
-    labels: Sequence[str],
-    side: Sequence[str],
-    folds: int,
-    seed: int,
+def unit_folds(
+    units: Sequence[str], labels: Sequence[str], folds: int, seed: int, *, side: Sequence[str] | None = None
 ) -> tuple[int, ...]:
-    """Folds over the train rows by unit: each unit goes where its labels are scarcest."""
+    """A fold for each train row (all of them without ``side``), -1 for the others: a unit goes whole to the fold where
+    its labels are scarcest.
+    """
+    members = _members(units)
+    side = [TRAIN] * len(units) if side is None else side
     names = {label: place for place, label in enumerate(sorted(set(labels)))}
     totals = np.zeros((folds, len(names)))
     fold_of: dict[str, int] = {}

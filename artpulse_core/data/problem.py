@@ -186,7 +186,8 @@ class Training(_Part):
     """How candidates are compared and how much data is kept aside for the gate.
 
     ``candidates`` names the algorithms that compete (absent: the usual ones of the task), ``parameters`` overrides
-    their parameters, ``quick`` does under the quick effort. ``metric`` absent: macro_f1, or rmse for a regression.
+    their parameters, ``quick`` does under the quick effort. ``chosen`` settles beforehand which one is taken, where
+    so little data would choose by chance. ``metric`` absent: macro_f1, or rmse for a regression.
     """
 
     metric: str = ""
@@ -194,6 +195,7 @@ class Training(_Part):
     folds: int = PydanticField(default=5, ge=2, le=10)
     seed: int = 20
     candidates: tuple[str, ...] = ()
+    chosen: str = ""
     quick_candidates: tuple[str, ...] = ()
     parameters: dict[str, dict[str, Any]] = {}
     quick: dict[str, dict[str, Any]] = {}

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import orjson
 import pytest
 
 from artpulse_assets import plots
+from artpulse_assets.pipeline import calibration, document, measures, slices
 from artpulse_assets.pipeline.cards import cell, drift_html, figure, model_card
+from artpulse_assets.pipeline.measures import Answers
+from artpulse_core.model import bundle
 
 LABELS = ["minimal", "neo-pop", "x|<b>y"]
 EVIL = '"><script>alert(1)</script>'
@@ -62,25 +68,206 @@ CONTRACT: dict[str, Any] = {
 }
 
 
+REGRESSION: dict[str, Any] = {
+    "problem": "housing",
+    "input": "table",
+    "target": {"name": "price", "labels": [], "unit": "100k USD", "capped_at": 5.00001},
+    "fields": [
+        {"name": "income", "minimum": 0.0, "maximum": 20.0, "unit": "10k USD"},
+        {"name": "sea", "kind": "category", "levels": ["near", "far"], "nullable": True},
+        {"name": "free", "minimum": None, "maximum": None},
+    ],
+}
+
+
+def numbers() -> dict[str, Any]:
+    """An evaluation document of a regression with every key that one has."""
+    truth = np.linspace(0, 5, 400)
+    said = truth + np.where(truth > 4, 1.0, 0.05)
+    answers = Answers(values=said, lower=said - 0.5, upper=said + 0.5)
+    rows = slices.Rows(truth, target="price", capped_at=4.5)
+    return {
+        "task": "regression",
+        "algorithm": "blend",
+        "metric": "rmse",
+        "effort": "quick",
+        "metrics": measures.measure(truth, answers, seed=0, resamples=50),
+        "baseline": {"rmse": 1.44},
+        "cv": {"spatial": {"rmse": value(0.55)}, "random": {"rmse": value(0.4)}},
+        "cv_folds": {"spatial": {"folds": 5}},
+        "slices": slices.table(rows, answers, metric="rmse", seed=0, resamples=50),
+        "leaderboard": [
+            {"algorithm": "blend", "rmse": value(0.4), "chosen": True, "difference": None},
+            {
+                "algorithm": "forest",
+                "rmse": value(0.41),
+                "difference": {"value": 0.01, "low": -0.02, "high": 0.04},
+            },
+        ],
+        "interval": calibration.coverage_table(truth, said, said - 0.5, said + 0.5, level=0.9),
+        "importance": {
+            "metric": "rmse",
+            "rows": 400,
+            "repeats": 5,
+            "whole": 0.4,
+            "fields": [{"name": "income", "value": 0.3, "low": 0.2, "high": 0.4}],
+        },
+        "learning_curve": [{"share": 1.0, "n": 1600, "metric": "rmse", **value(0.45)}],
+        "n_train": 1600,
+        "n_test": 400,
+        "data": {
+            "source": "a census",
+            "rows": 2010,
+            "quarantined": 10,
+            "reasons": {"range": 10},
+            "capped": 9,
+        },
+    }
+
+
+def decision() -> dict[str, Any]:
+    """What a binary problem with a positive label adds."""
+    p = np.linspace(0.01, 0.99, 200)
+    ill = np.arange(200) % 4 > 0  # three in four, whatever is said
+    return {
+        "metric": "auc",
+        "metrics": {"auc": value(0.9), "top2_accuracy": value(1.0)},
+        "per_label": {
+            "disease": {"f1": 0.8, "precision": 0.8, "recall": 0.8, "n": 150},
+            "healthy": {"f1": 0.7, "n": 50},
+        },
+        "confusion": [[20, 30], [5, 145]],
+        "n_test": 200,
+        "calibration": calibration.reliability_table(p, ill),
+        "thresholds": calibration.threshold_table(ill, p, label="disease", chosen=0.5, false_negative=4.0),
+        "cv": {"repeated": {"auc": value(0.92)}},
+        "cv_folds": {"repeated": {"folds": 10, "repeats": 10}},
+        "leaderboard": [
+            {"algorithm": "a", "auc": value(0.9), "chosen": True, "difference": None},
+            {
+                "algorithm": "b",
+                "auc": value(0.8),
+                "difference": {"value": -0.1, "low": -0.2, "high": -0.05, "p_value": 0.03},
+            },
+        ],
+    }
+
+
+BINARY: dict[str, Any] = {
+    "input": "table",
+    "target": {"name": "state", "labels": ["healthy", "disease"], "positive_label": "disease"},
+    "fields": [{"name": "age", "minimum": 18, "maximum": 100, "unit": "years", "nullable": True}],
+}
+
+
 @pytest.mark.smoke
 def test_a_model_card_shows_figures_with_intervals_and_the_baseline_beside_them() -> None:
     card = model_card(manifest(), evaluation(), CONTRACT)
     assert "| macro F1 | 0.610 (0.560–0.660) | 0.170 |" in card
     assert "| macro F1 | 0.550 (0.500–0.600) | 0.620 (0.570–0.670) |" in card
-    assert "flatters this model by 0.070 macro F1" in card
+    assert "a random split flatters this model by 0.070 macro F1" in card
     assert "| soft_vote | 0.550 (0.500–0.600) | chosen |" in card
-    for fact in ("`core5-1-9f2a`", "`ab12cd`", "618fbdf", "sha256:aa", "450 rows to learn from", "60 groups"):
+    for fact in ("`core5-1-9f2a`", "`ab12cd`", "618fbdf", "sha256:aa", "| 450 in 60 groups |", "| 150 |"):
         assert fact in card
 
 
 def test_a_model_card_names_the_labels_it_is_weak_on_and_only_those() -> None:
-    limits = model_card(manifest(), evaluation(), CONTRACT).partition("## What it must not be used for")[2]
-    assert "- minimal: F1 is below one half" in limits
-    assert "neo-pop" not in limits
+    weak = section(model_card(manifest(), evaluation(), CONTRACT), "Known weak points")
+    assert "- minimal: F1 is 0.450, below one half" in weak
+    assert "neo-pop" not in weak
 
 
-def test_every_table_of_a_model_card_is_whole() -> None:
-    lines = model_card(manifest(), evaluation(), CONTRACT).splitlines()
+def test_a_card_of_numbers_tells_units_cap_regions_of_error_and_intervals() -> None:
+    card = model_card(manifest(), numbers(), REGRESSION)
+    assert (
+        "it answers the price as a number in 100k USD, with an interval that is meant to hold the truth 90"
+        in card
+    )
+    assert 'A true value of 5.00001 means "at least this"' in card
+    assert "| income | 0 to 20 | 10k USD | no |" in card
+    assert "| sea | near, far |  | yes |" in card
+    assert "| free | any number |" in card
+    assert "| Of these refused (quarantine) | 10 (range 10) |" in card
+    assert "Against the spatial split, a random split flatters this model by 0.150 RMSE." in card
+    assert "| forest | 0.410 (0.360–0.460) | +0.010 (-0.020 to +0.040) |" in card
+    assert "one of its labels" not in card
+    weak = section(card, "Known weak points")
+    assert "- The 90 % intervals hold 80.0 % of the test rows." in weak
+    assert "- price, cap at the cap (4.5): RMSE 1.000" in weak
+    assert "- forest is not clearly worse than the chosen algorithm." in weak
+
+
+def test_a_card_of_a_decision_tells_threshold_costs_and_where_confidence_is_wrong() -> None:
+    card = model_card(manifest(), decision(), BINARY)
+    assert "A row is called disease from a probability of 0.5 on. A missed one is taken to cost 4" in card
+    assert "0.200 is the cheapest threshold (Elkan 2001)" in card
+    assert "| cheapest by the costs |" in card
+    assert "| in use |" in card
+    assert "top-2" not in card
+    assert "(10 folds, 10 times over) draws the folds anew" in card
+    weak = section(card, "Known weak points")
+    assert "- Most frequent mistake: healthy taken for disease, 30 of 50 test rows of that label." in weak
+    assert "- Where it says 10.0 % to 20.0 % (15.0 % on average), 75.0 %" in weak
+    assert "b is not clearly worse" not in weak  # its difference is clear
+
+
+def test_the_owner_of_a_problem_says_what_it_is_for_and_what_not() -> None:
+    words = {
+        "intended_use": "Teaching.",
+        "not_for": ["Diagnosis of a person."],
+        "limits": "One clinic.",
+        "licence": "CC BY",
+    }
+    card = model_card(manifest(), decision(), BINARY, words)
+    assert section(card, "What it is for").strip() == "Teaching."
+    assert "- Diagnosis of a person." in section(card, "What it must not be used for")
+    assert "- One clinic." in section(card, "Known weak points")
+    assert "| Licence of the data | CC BY |" in card
+    assert "Nobody has stated" in section(model_card(manifest(), {}, BINARY), "What it is for")
+
+
+def test_a_model_no_better_than_the_baseline_says_so_first() -> None:
+    poor = {"metrics": {"accuracy": value(0.5)}, "baseline": {"accuracy": 0.48}}
+    weak = section(model_card(manifest(), poor, CONTRACT), "Known weak points").strip().splitlines()
+    assert weak[0].startswith(
+        "- Its accuracy of 0.500 (0.450–0.550) on the test rows is not clearly better than the 0.480"
+    )
+    fine = {"metrics": {"rmse": value(0.5)}, "baseline": {"rmse": 0.9}}
+    assert "Nothing stands out" in section(model_card(manifest(), fine, REGRESSION), "Known weak points")
+
+
+def test_weights_of_others_are_named_with_their_licence() -> None:
+    weights = [{"name": "net", "licence": "Apache-2.0", "trained_on": "ImageNet-1k", "sha256": "96"}]
+    made = {**manifest(), "provenance": {**manifest()["provenance"], "weights": weights}}
+    assert "| Weights of net | trained on ImageNet-1k; licence: Apache-2.0; sha256 `96` |" in model_card(
+        made, {}, CONTRACT
+    )
+
+
+def test_the_card_says_how_to_make_the_model_again_and_trusts_no_odd_commit() -> None:
+    card = model_card(manifest(), {"effort": "quick"}, CONTRACT)
+    assert "git checkout 618fbdf\nartpulse train --problem art_core5 --effort quick\n" in card
+    odd = {**manifest(), "provenance": {"git_commit": "x; rm -rf /"}}
+    assert "git checkout" not in model_card(odd, {}, CONTRACT)
+
+
+def test_a_stored_document_gives_the_same_card_as_the_one_in_memory() -> None:
+    stored = orjson.loads(bundle.json_bytes(decision()))  # keys sorted: disease before healthy
+    assert model_card(manifest(), stored, BINARY) == model_card(manifest(), decision(), BINARY)
+
+
+def section(card: str, title: str) -> str:
+    return card.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    ("document", "contract", "tables"),
+    [(evaluation(), CONTRACT, 8), (numbers(), REGRESSION, 11), (decision(), BINARY, 10)],
+)
+def test_every_table_of_a_model_card_is_whole(
+    document: dict[str, Any], contract: dict[str, Any], tables: int
+) -> None:
+    lines = model_card(manifest(), document, contract).splitlines()
     width = 0
     for line in lines:
         columns = len(re.findall(r"(?<!\\)\|", line))
@@ -89,7 +276,23 @@ def test_every_table_of_a_model_card_is_whole() -> None:
         else:
             assert columns == 0, line
         width = columns
-    assert sum(line.startswith("|---") for line in lines) == 7
+    assert sum(line.startswith("|---") for line in lines) == tables
+    assert not any(first == second == "" for first, second in pairwise(lines))
+
+
+def test_every_key_of_the_document_reaches_the_card() -> None:
+    full = {
+        **evaluation(),
+        **numbers(),
+        **decision(),
+        "unsure": {"below": 0.4, "share": 0.1, "accuracy_sure": 0.9},
+    }
+    full["test_digest"] = "sha256:cc"
+    assert set(document.KEYS) == set(full)
+    shown = model_card(manifest(), full, BINARY)
+    for key in sorted(set(full) - {"algorithm"}):  # the manifest says it
+        rest = {name: item for name, item in full.items() if name != key}
+        assert model_card(manifest(), rest, BINARY) != shown, key
 
 
 def test_generated_data_is_said_first_and_only_where_it_is_true() -> None:
@@ -114,8 +317,8 @@ def test_foreign_text_is_no_markup_in_a_card() -> None:
 
 
 def test_numbers_are_written_as_people_read_them() -> None:
-    shown = [figure(v) for v in (0.6711, 1204, None, float("nan"), 1e-9, 0.0, True)]
-    assert shown == ["0.671", "1,204", "–", "–", "1e-09", "0.000", "–"]
+    shown = [figure(v) for v in (0.6711, 1204, 48213.7, None, float("nan"), 1e-9, 0.0, True)]
+    assert shown == ["0.671", "1,204", "48,214", "–", "–", "1e-09", "0.000", "–"]
 
 
 class Page(HTMLParser):

@@ -161,7 +161,7 @@ def test_model_comparison_names_the_chosen_candidate_even_when_another_scores_hi
         {"algorithm": "broken", "value": float("nan"), "low": None, "high": None},
     ]
     text = titles(monkeypatch, lambda: plots.model_comparison(rows, "macro_f1", baseline=0.1, n=40))
-    assert text == "linear is chosen: macro_f1 0.690 | 3 candidates · n = 40 rows"
+    assert text == "linear is chosen: macro F1 0.690 | 3 candidates · n = 40 rows"
 
 
 def test_confusion_says_how_many_are_right_and_what_is_mixed_up(monkeypatch: pytest.MonkeyPatch) -> None:

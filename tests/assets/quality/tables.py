@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from artpulse_assets.pipeline import expected
-from artpulse_assets.pipeline.quality.finding import Finding
 from artpulse_assets.pipeline.quality.registry import CHECKS
 from artpulse_assets.pipeline.quality.sample import Sample
 from artpulse_core.data.problem import Problem
@@ -106,7 +105,7 @@ def sample(frame: pd.DataFrame, stated: Problem, quarantine: pd.DataFrame = NOTH
     return Sample(stated, frame.reset_index(drop=True), quarantine, expected.columns(stated), **more)
 
 
-def check(name: str, *args: Any, **more: Any) -> Finding | None:
+def check(name: str, *args: Any, **more: Any) -> Any:
     """What one check of the table finds; fails when it is not for such data."""
     (entry,) = [entry for entry in CHECKS if entry.name == name]
     data = sample(*args, **more)
