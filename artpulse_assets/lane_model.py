@@ -241,6 +241,7 @@ def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 split,
                 leaderboard,
                 _fitted(made),
+                effort=workshop.effort(context.run.tags),
                 settings=workshop.settings,
                 database=workshop.database,
                 registry=workshop.registry,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from artpulse_assets.pipeline import calibration, candidates, evaluate, importance, learning, measures, slices
+from artpulse_assets.pipeline import assess, candidates, evaluate, importance, learning, measures, slices
 from artpulse_assets.pipeline.contest import Winner
 from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.evaluate import TOGETHER
@@ -23,9 +23,7 @@ from artpulse_assets.pipeline.measures import Answers
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core import features
 from artpulse_core.data.problem import Problem
-from artpulse_core.gates import statistics
 from artpulse_core.model.bundle import json_bytes
-from artpulse_core.model.finish import Prediction
 
 VERSION = "1"
 SECONDS: Mapping[str, float] = {"quick": 4.0, "full": 120.0}
@@ -78,21 +76,19 @@ def _document(
         "effort": effort,
         "seconds": winner.chosen.seconds,
         "n_train": len(rows.y),
-        "n_test": len(test.y),
         "n_groups": len(np.unique(units)),
         "test_digest": test.digest,
-        "metrics": measures.measure(test.y, answers, seed=seed, groups=test.groups),
+        **assess.on_rows(
+            slice_rows(problem, test),
+            answers,
+            labels=rows.labels,
+            decision=decision(problem, winner),
+            seed=seed,
+        ),
         "baseline": evaluate.baseline(rows, test.y, problem.metric),
         **cross_validation(winner, units, seed, memo),
         "leaderboard": winner.board["rows"],
-        "slices": slices.table(
-            slice_rows(problem, test), answers, metric=SLICED.get(rows.task, problem.metric), seed=seed
-        ),
-        **(
-            of_values(winner, test, answers)
-            if rows.task == "regression"
-            else of_labels(problem, winner, test, answers)
-        ),
+        **({} if rows.task == "regression" else {"temperature": winner.finish.temperature}),
         "importance": importance.permutation(
             winner.predict,
             test.x,
@@ -106,22 +102,19 @@ def _document(
     }
 
 
-SLICED = {"classification": "accuracy"}
-
-
 def cross_validation(winner: Winner, units: np.ndarray, seed: int, memo: Memo) -> dict[str, Any]:
     """Out-of-fold figures with groups kept together and, where there are groups, on random folds that ignore them."""
     rows = winner.rows
     found = {
         "grouped": measures.measure(
-            rows.y, winner.finish.predict(winner.chosen.out_of_fold), seed=seed, groups=units
+            rows.y, winner.out_of_fold(winner.chosen.out_of_fold), seed=seed, groups=units
         )
     }
     raw = mixed(winner, units, seed, memo)
     found["random"] = (
         found["grouped"]
         if raw is winner.chosen.out_of_fold
-        else measures.measure(rows.y, winner.finish.predict(raw), seed=seed)
+        else measures.measure(rows.y, winner.out_of_fold(raw), seed=seed)
     )
     folds = int(rows.fold.max()) + 1
     return {"cv": found, "cv_folds": {kind: {"folds": folds} for kind in found}}
@@ -146,43 +139,17 @@ def slice_rows(problem: Problem, test: TestRows) -> slices.Rows:
     )
 
 
-def of_values(winner: Winner, test: TestRows, answers: Prediction) -> dict[str, Any]:
-    """What only a regression has: how often the truth lies in its interval, by band of the prediction."""
-    values, lower, upper = (np.asarray(column) for column in (answers.values, answers.lower, answers.upper))
-    return {"interval": calibration.coverage_table(test.y, values, lower, upper, level=winner.finish.level)}
-
-
-def of_labels(problem: Problem, winner: Winner, test: TestRows, answers: Prediction) -> dict[str, Any]:
-    """What only labels have: each label's figures, confusion, calibration, thresholds or unsure answers."""
-    labels, finish = winner.rows.labels, winner.finish
-    said, predicted = np.asarray(answers.probabilities), np.asarray(answers.predictions)
-    found: dict[str, Any] = {
-        "per_label": statistics.per_class(test.y, predicted, labels),
-        "confusion": statistics.confusion(test.y, predicted, len(labels)).tolist(),
-        "temperature": finish.temperature,
-    }
-    if finish.positive is None:
-        found["calibration"] = calibration.reliability_table(said.max(axis=1), predicted == test.y)
-    else:
-        positive, share = test.y == finish.positive, said[:, finish.positive]
-        found["calibration"] = calibration.reliability_table(share, positive)
-        found["thresholds"] = calibration.threshold_table(
-            positive,
-            share,
-            label=labels[finish.positive],
-            chosen=finish.threshold,
-            false_negative=problem.decision.false_negative,
-            false_positive=problem.decision.false_positive,
-        )
-    if finish.unsure_below:
-        unsure, right = np.asarray(answers.unsure), predicted == test.y
-        found["unsure"] = {
-            "below": finish.unsure_below,
-            "share": float(unsure.mean()),
-            "accuracy_sure": float(right[~unsure].mean()) if (~unsure).any() else None,
-            "accuracy_unsure": float(right[unsure].mean()) if unsure.any() else None,
-        }
-    return found
+def decision(problem: Problem, winner: Winner) -> assess.Decision:
+    """How the answers of the winner are read."""
+    finish, costs = winner.finish, problem.decision
+    return assess.Decision(
+        positive=None if finish.positive is None else finish.labels[finish.positive],
+        threshold=finish.threshold,
+        false_negative=costs.false_negative,
+        false_positive=costs.false_positive,
+        unsure_below=finish.unsure_below or None,
+        level=finish.level,
+    )
 
 
 def _units(problem: Problem) -> dict[str, list[int]]:

@@ -5,15 +5,18 @@ Belongs here: which figures belong to which step, and keeping them by key. How a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 
-from artpulse_assets.pipeline import eda, expected, frames
+from artpulse_assets.pipeline import assess, eda, expected, frames
 from artpulse_assets.pipeline.memo import Memo
+from artpulse_assets.plots.gallery import Wrong
 from artpulse_core import features
 from artpulse_core.data.problem import Problem
 from artpulse_core.model.finish import Prediction
@@ -94,23 +97,32 @@ def of_leaderboard(board: Mapping[str, Any], memo: Memo) -> Figures:
 
 
 def of_evaluation(
-    evaluation: Mapping[str, Any], labels: tuple[str, ...], y: Any, said: Prediction, memo: Memo
+    problem: Problem,
+    evaluation: Mapping[str, Any],
+    labels: tuple[str, ...],
+    y: np.ndarray,
+    said: Prediction,
+    wrong: Sequence[Wrong],
+    memo: Memo,
 ) -> Figures:
-    """Confusion, calibration and ROC of the answers to the rows kept aside."""
-    from artpulse_assets import plots
+    """Everything the evaluation document and the answers to the rows kept aside allow to draw.
 
-    answers = said.probabilities
-    if answers is None:
-        return Figures({}, {})
+    ``wrong`` are pictures that were answered wrongly, for the gallery.
+    """
+    shown = said.values if said.probabilities is None else said.probabilities
+    parts = {
+        "evaluation": {key: value for key, value in evaluation.items() if key != "data"},
+        "answers": hashlib.sha256(np.asarray(shown).tobytes()).hexdigest(),
+        "wrong": [hashlib.sha256(item.data or b"").hexdigest() for item in wrong],
+    }
 
     def draw() -> Figures:
+        target = problem.target
         return Figures(
-            {
-                "confusion": plots.confusion(evaluation["confusion"], labels),
-                "calibration": plots.calibration(answers.max(axis=1), answers.argmax(axis=1) == y),
-                "roc": plots.roc(y, answers, labels),
-            },
+            assess.figures(
+                evaluation, y, said, labels=labels, target=target.name, unit=target.unit, wrong=wrong
+            ),
             {},
         )
 
-    return _kept(memo, "evaluation_figures", {"evaluation": evaluation, "answers": answers.tolist()}, draw)
+    return _kept(memo, "evaluation_figures", parts, draw)

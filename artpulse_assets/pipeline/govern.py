@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from artpulse_assets.pipeline import (
     appraise,
     contest,
@@ -21,6 +19,7 @@ from artpulse_assets.pipeline import (
     frames,
     gate,
     ingest,
+    originals,
     package,
     publish,
     tracking,
@@ -84,7 +83,6 @@ def challenge(
     made: Mapping[str, Mapping[str, Any]],
     *,
     effort: Effort,
-    data: Mapping[str, Any],
     settings: Settings,
     database: Database,
     registry: Registry,
@@ -94,7 +92,7 @@ def challenge(
 ) -> Challenge:
     """Package, judge and register the chosen candidate; an equal version is found again and not registered twice.
 
-    ``made`` maps each algorithm to its candidate document, ``data`` are facts about where the rows come from. What a killed run left open is settled first: its version
+    ``made`` maps each algorithm to its candidate document. What a killed run left open is settled first: its version
     may exist, and would be found below as if it had been registered to the end. Raises the errors of the parts.
     """
     promotion.recover(database, registry, now)
@@ -104,7 +102,7 @@ def challenge(
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
     winner = contest.settle(rows, problem, field, board)
     chosen = winner.chosen
-    document = appraise.document(problem, winner, units, test, effort, memo, data)
+    document = appraise.document(problem, winner, units, test, effort, memo, _facts(raw, split))
     answers = winner.predict(test.x)
     root = ingest.place(problem, settings)
     provenance = {
@@ -123,7 +121,7 @@ def challenge(
         frames.watched_matrix(problem, split[split["side"] == "train"]),
         appraise.mixed(winner, units, problem.training.seed, memo),
         winner.state,
-        package.golden_images(raw, split, root),
+        originals.golden(raw, split, root),
         provenance,
         weights=settings.weights,
         now=now.isoformat(timespec="seconds"),
@@ -150,7 +148,15 @@ def challenge(
     if version != champion:
         _report(database, problem, version, champion, digest, test.digest, verdict, now)
     loaded = bundle.load(packed.folder)
-    drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
+    drawn = figures.of_evaluation(
+        problem,
+        document,
+        rows.labels,
+        test.y,
+        answers,
+        originals.wrong(problem, raw, split, root, test, answers),
+        memo,
+    ).pictures
     card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     publish.training(problem, settings, version, digest, document, verdict, provenance, card, drawn, now)
     publish.examples(problem, settings, split, rows.labels, answers, version)
@@ -158,6 +164,16 @@ def challenge(
     return Challenge(
         version, digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
     )
+
+
+def _facts(raw: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:
+    """What the model card says of the data."""
+    reasons = raw.loc[raw["reason"] != "", "reason"].value_counts()
+    return {
+        "rows": len(raw),
+        "quarantined": max(0, len(raw) - len(split)),
+        "reasons": {str(reason): int(count) for reason, count in reasons.items()},
+    }
 
 
 def crown(
