@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from artpulse_assets import lane_data, lane_model, lane_watch
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 
 
 @dataclass(frozen=True)

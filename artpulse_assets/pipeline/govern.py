@@ -12,11 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from artpulse_assets.pipeline import (
-    dataset,
-    evaluate,
-    export,
+    appraise,
+    contest,
     figures,
+    frames,
     gate,
     ingest,
     package,
@@ -24,13 +26,12 @@ from artpulse_assets.pipeline import (
     tracking,
 )
 from artpulse_assets.pipeline.candidates import Candidate
+from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import lineage, notes, promotion, registration, served
-from artpulse_core.data.problems import Problem
-from artpulse_core.data.sources import is_synthetic
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.model import bundle
-from artpulse_core.model.predictor import soften
 from artpulse_core.settings import Settings, project_root
 from artpulse_core.store import changes, reports
 
@@ -82,6 +83,8 @@ def challenge(
     board: Mapping[str, Any],
     made: Mapping[str, Mapping[str, Any]],
     *,
+    effort: Effort,
+    data: Mapping[str, Any],
     settings: Settings,
     database: Database,
     registry: Registry,
@@ -91,23 +94,21 @@ def challenge(
 ) -> Challenge:
     """Package, judge and register the chosen candidate; an equal version is found again and not registered twice.
 
-    ``made`` maps each algorithm to its candidate document. What a killed run left open is settled first: its version
+    ``made`` maps each algorithm to its candidate document, ``data`` are facts about where the rows come from. What a killed run left open is settled first: its version
     may exist, and would be found below as if it had been registered to the end. Raises the errors of the parts.
     """
     promotion.recover(database, registry, now)
-    rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
+    rows, test = frames.train_rows(problem, split), frames.test_rows(problem, split)
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
-    chosen = field[board["chosen"]]
-    seed = problem.training.seed
-    heat = evaluate.temperature(rows.y, chosen.out_of_fold)
-    answers = soften(export.run(chosen.onnx, test.x), heat)
-    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo)
-    document = evaluate.evaluation(rows, units, test, answers, chosen, flattering, heat, board, seed)
-    root = ingest.folder(problem, settings)
+    winner = contest.settle(rows, problem, field, board)
+    chosen = winner.chosen
+    document = appraise.document(problem, winner, units, test, effort, memo, data)
+    answers = winner.predict(test.x)
+    root = ingest.place(problem, settings)
     provenance = {
-        "synthetic": is_synthetic(root),
+        "synthetic": ingest.synthetic(root),
         "data_digest": rows.digest,
         "git_commit": tracking.git_commit(),
         "mlflow_run_id": runs[chosen.algorithm],
@@ -119,9 +120,12 @@ def challenge(
         test,
         chosen,
         document,
-        flattering,
+        frames.watched_matrix(problem, split[split["side"] == "train"]),
+        appraise.mixed(winner, units, problem.training.seed, memo),
+        winner.state,
         package.golden_images(raw, split, root),
         provenance,
+        weights=settings.weights,
         now=now.isoformat(timespec="seconds"),
         memo=memo,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from artpulse_core.data.picture import DECODE_VERSION, decode
+
+MAX_WATCHED = 500
+"""More numbers a picture than this are not logged and not watched for drift one by one."""
 
 
 class FeatureSet(ABC):
@@ -29,6 +33,22 @@ class FeatureSet(ABC):
     version: int
     side: int
     names: tuple[str, ...]
+    tolerance = 1e-6
+    """How far a number may be away on another machine with the same code (golden answers allow it)."""
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Widths of the groups of numbers that belong together, in order; they sum to ``len(names)``."""
+        return (len(self.names),)
+
+    @property
+    def watch(self) -> FeatureSet:
+        """The set whose numbers are logged and watched for drift: this one, or a small one where it is wide."""
+        return self
+
+    def files(self) -> dict[str, bytes]:
+        """Name → bytes of what must lie in a bundle so that it can compute this set; nothing for plain code."""
+        return {}
 
     @abstractmethod
     def extract(self, pixels: np.ndarray) -> np.ndarray:
@@ -62,7 +82,31 @@ class Joined(FeatureSet):
         self.name = "+".join(part.name for part in parts)
         self.version = max(part.version for part in parts)
         self.side = max(part.side for part in parts)
-        self.names = tuple(name for part in parts for name in part.names)
+        self.tolerance = max(part.tolerance for part in parts)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]  # a part may have to be opened for its names
+        """The names of all parts, in order."""
+        return tuple(name for part in self.parts for name in part.names)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The blocks of all parts, in order."""
+        return tuple(width for part in self.parts for width in part.blocks)
+
+    @property
+    def watch(self) -> FeatureSet:
+        """Those parts that are watched as they are; else what the first is watched by."""
+        small = tuple(part for part in self.parts if part.watch is part)
+        if len(small) == len(self.parts):
+            return self
+        if not small:
+            return self.parts[0].watch
+        return small[0] if len(small) == 1 else Joined(small)
+
+    def files(self) -> dict[str, bytes]:
+        """The files of all parts."""
+        return {name: data for part in self.parts for name, data in part.files().items()}
 
     def extract(self, pixels: np.ndarray) -> np.ndarray:
         """Numbers of all parts from the same pixels, shrunk to each part's side."""

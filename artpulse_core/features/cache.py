@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ class FeatureCache:
     def __init__(self, folder: Path, feature_set: FeatureSet) -> None:
         self.feature_set = feature_set
         self._stamps = StampStore(folder / "stamps")
-        name = f"{feature_set.name}-{feature_set.fingerprint[:16]}"
+        plain = re.sub(r"[^\w+]+", "-", feature_set.name)[:60]  # a name may hold the path of a file
+        name = f"{plain}-{feature_set.fingerprint[:16]}"
         self._vectors = VectorStore(folder / name, len(feature_set.names))
 
     def extract_files(
