@@ -95,7 +95,15 @@ def test_the_owner_of_a_problem_says_what_it_is_for_and_what_not() -> None:
     assert "- Diagnosis of a person." in section(card, "What it must not be used for")
     assert "- One clinic." in section(card, "Known weak points")
     assert "| Licence of the data | CC BY |" in card
-    assert "Nobody has stated" in section(model_card(manifest(), {}, BINARY), "What it is for")
+    lines = model_card(manifest(), {}, BINARY, {"not_for": "Diagnosis.\nScreening.\n"})
+    assert "- Diagnosis.\n- Screening.\n" in lines
+
+
+def test_blank_words_of_a_problem_leave_the_general_ones() -> None:
+    card = model_card(manifest(), {}, BINARY, dict.fromkeys(document.CARD_KEYS, ""))
+    assert card == model_card(manifest(), {}, BINARY)
+    assert "Nobody has stated" in section(card, "What it is for")
+    assert "- Saying why" in section(card, "What it must not be used for")
 
 
 def test_a_model_no_better_than_the_baseline_says_so_first() -> None:

@@ -10,7 +10,6 @@ import pytest
 from artpulse_assets import metric_names
 from artpulse_assets.pipeline import measures
 from artpulse_assets.pipeline.measures import Answers
-from artpulse_assets.pipeline.scores import auc
 from artpulse_core.gates import statistics
 
 N = 160
@@ -178,7 +177,7 @@ def test_repeats_give_the_mean_and_its_interval_apart_from_the_luck_of_the_folds
     stacked = np.stack(noisy, axis=1)
 
     def mean(t: np.ndarray, q: np.ndarray) -> float:
-        return float(np.mean([auc(t, column) for column in q.T]))
+        return float(np.mean([statistics.auc(t, column) for column in q.T]))
 
     wanted = statistics.bootstrap_interval(mean, y, stacked, seed=0, resamples=500)
     assert (found["low"], found["high"]) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
