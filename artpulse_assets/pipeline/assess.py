@@ -105,7 +105,7 @@ def figures(
 ) -> dict[str, bytes]:
     """Every figure that the document, the n test rows ``y`` and the answers to them allow, PNG by name, out of ``FIGURES``.
 
-    ``wrong``: the pictures answered wrongly, for the gallery.
+    ``wrong``: pictures answered wrongly, for the gallery; the surest are enough.
     """
     drawn = (
         _of_labels(document, y, answers, labels)
@@ -166,5 +166,7 @@ def _of_both(document: Mapping[str, Any], n: int, wrong: Sequence[Wrong]) -> dic
         drawn["feature_importance"] = plots.feature_importance(
             names, values, low=low, high=high, metric=weights["metric"]
         )
-    drawn["error_gallery"] = plots.error_gallery(wrong, n=n)
+    counts = np.array(document.get("confusion") or [[0]])
+    mistakes = max(int(counts.sum() - np.trace(counts)), len(wrong))
+    drawn["error_gallery"] = plots.error_gallery(wrong, n=n, total=mistakes)
     return drawn

@@ -73,7 +73,14 @@ def test_a_card_of_a_decision_tells_threshold_costs_and_where_confidence_is_wron
     weak = section(card, "Known weak points")
     assert "- Most frequent mistake: healthy taken for disease, 30 of 50 test rows of that label." in weak
     assert "- Where it says 10.0 % to 20.0 % (15.0 % on average), 75.0 %" in weak
+    assert "- Where it says 0.0 %" not in weak  # 19 rows are too few to tell
     assert "b is not clearly worse" not in weak  # its difference is clear
+
+
+def test_a_document_that_names_no_metric_is_read_by_what_its_candidates_have() -> None:
+    rest = {key: item for key, item in numbers().items() if key != "metric"}
+    assert "Compared by RMSE (less is better)" in model_card(manifest(), rest, REGRESSION)
+    assert "Compared by macro F1 (more is better)" in model_card(manifest(), evaluation(), CONTRACT)
 
 
 def test_the_owner_of_a_problem_says_what_it_is_for_and_what_not() -> None:
@@ -88,7 +95,15 @@ def test_the_owner_of_a_problem_says_what_it_is_for_and_what_not() -> None:
     assert "- Diagnosis of a person." in section(card, "What it must not be used for")
     assert "- One clinic." in section(card, "Known weak points")
     assert "| Licence of the data | CC BY |" in card
-    assert "Nobody has stated" in section(model_card(manifest(), {}, BINARY), "What it is for")
+    lines = model_card(manifest(), {}, BINARY, {"not_for": "Diagnosis.\nScreening.\n"})
+    assert "- Diagnosis.\n- Screening.\n" in lines
+
+
+def test_blank_words_of_a_problem_leave_the_general_ones() -> None:
+    card = model_card(manifest(), {}, BINARY, dict.fromkeys(document.CARD_KEYS, ""))
+    assert card == model_card(manifest(), {}, BINARY)
+    assert "Nobody has stated" in section(card, "What it is for")
+    assert "- Saying why" in section(card, "What it must not be used for")
 
 
 def test_a_model_no_better_than_the_baseline_says_so_first() -> None:
