@@ -38,7 +38,6 @@ FIGURE_NAMES = frozenset(
         "calibration",
         "predictions_vs_actual",
         "feature_importance",
-        "predictions_vs_actual",
         "residuals",
         "interval_coverage",
         "threshold_costs",
