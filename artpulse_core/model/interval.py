@@ -44,7 +44,7 @@ class Factor:
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """The logarithm of the factor of each value."""
-        return np.interp(values, self.knots, self.logs)
+        return np.asarray(np.interp(values, self.knots, self.logs), dtype=np.float64)
 
 
 def fit(
@@ -172,5 +172,7 @@ def _factor(error: np.ndarray, table: np.ndarray, column: int) -> Factor:
     there = size > 0
     size = size[there]
     knots = np.bincount(group, values, minlength=len(edges) + 1)[there] / size
-    means = (np.bincount(group, error, minlength=len(edges) + 1)[there] + PRIOR * error.mean()) / (size + PRIOR)
+    means = (np.bincount(group, error, minlength=len(edges) + 1)[there] + PRIOR * error.mean()) / (
+        size + PRIOR
+    )
     return Factor(column, knots, np.log(np.maximum(means, 1e-6)))
