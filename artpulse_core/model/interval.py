@@ -44,7 +44,7 @@ class Factor:
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """The logarithm of the factor of each value."""
-        return np.interp(values, self.knots, self.logs)
+        return np.asarray(np.interp(values, self.knots, self.logs), dtype=np.float64)
 
 
 def fit(
@@ -63,9 +63,9 @@ def fit(
     there. Raises ``DataError`` when n is too small to promise the level.
     """
     n = len(y)
-    place = math.ceil((n + 1) * level)
+    place = math.ceil((n + 1) * level - 1e-9)
     if place > n:
-        least = math.ceil(level / (1 - level))
+        least = math.ceil(level / (1 - level) - 1e-9)
         raise DataError(
             f"{n} rows cannot give an interval at {level:.0%}: at least {least} are needed. Add rows, or ask for a"
             " lower level."
