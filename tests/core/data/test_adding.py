@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from artpulse_core import settings as settings_module
@@ -265,6 +266,7 @@ ODD = (
 )
 
 
+@examples(max_examples=40, deadline=None)
 @given(
     names=st.lists(ODD, min_size=2, max_size=2, unique_by=str.casefold),
     labels=st.lists(ODD, min_size=2, max_size=2, unique=True),
