@@ -33,7 +33,10 @@ COMMANDS: Mapping[str, Entry] = {
     "doctor": Entry(
         "artpulse_core.commands.surroundings:doctor", "Look for what is missing or wrong, and say what to do."
     ),
-    "data": Entry("artpulse_core.commands.data:data", "Add a folder or a CSV of your own; check, find and generate data."),
+    "data": Entry(
+        "artpulse_core.commands.data:data",
+        "Add a folder or a CSV of your own; check, find and generate data.",
+    ),
     "images": Entry("artpulse_core.commands.data:images", "Judge picture files."),
     "features": Entry("artpulse_core.commands.data:show_features", "Print the features of pictures."),
     "train": Entry(

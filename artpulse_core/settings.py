@@ -205,6 +205,11 @@ class Settings(BaseModel):
         return self.home / "cache"
 
     @property
+    def weights(self) -> Path:
+        """Converted weights of feature sets."""
+        return self.cache / "weights"
+
+    @property
     def socket(self) -> Path:
         """The agent's control socket."""
         return self.run / "control.sock"

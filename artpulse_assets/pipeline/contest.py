@@ -55,7 +55,13 @@ def run(rows: TrainRows, units: np.ndarray, problem: Problem, effort: Effort, me
     board = evaluate.leaderboard(
         rows, units, list(field.values()), problem.metric, training.seed, chosen=training.chosen
     )
+    return settle(rows, problem, field, board)
+
+
+def settle(
+    rows: TrainRows, problem: Problem, field: Mapping[str, Candidate], board: Mapping[str, Any]
+) -> Winner:
+    """The candidate that ``board`` chose, calibrated on its own out-of-fold answers."""
     chosen = field[board["chosen"]]
     state = calibrate.learn(rows, chosen.out_of_fold)
-    finish = calibrate.finish(problem.contract, rows, state)
-    return Winner(rows, chosen, field, board, state, finish)
+    return Winner(rows, chosen, field, board, state, calibrate.finish(problem.contract, rows, state))

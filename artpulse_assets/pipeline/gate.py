@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def judge(
 
 
 def _evidence(test: TestRows, new: Predictor, theirs: np.ndarray | None, now: datetime) -> Evidence:
-    hashes = {
+    hashes: dict[str, Any] = {
         "test_hash": test.digest,
         "champion_test_hash": test.digest if theirs is not None else None,
         "generated_at": now,

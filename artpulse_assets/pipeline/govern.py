@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from artpulse_assets.pipeline import (
-    calibrate,
-    evaluate,
-    export,
+    appraise,
+    contest,
     figures,
     frames,
     gate,
@@ -26,7 +25,8 @@ from artpulse_assets.pipeline import (
     publish,
     tracking,
 )
-from artpulse_assets.pipeline.candidates import Candidate, encoded
+from artpulse_assets.pipeline.candidates import Candidate
+from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import lineage, notes, promotion, registration, served
 from artpulse_core.data.problem import Problem
@@ -83,6 +83,8 @@ def challenge(
     board: Mapping[str, Any],
     made: Mapping[str, Mapping[str, Any]],
     *,
+    effort: Effort,
+    data: Mapping[str, Any],
     settings: Settings,
     database: Database,
     registry: Registry,
@@ -92,7 +94,7 @@ def challenge(
 ) -> Challenge:
     """Package, judge and register the chosen candidate; an equal version is found again and not registered twice.
 
-    ``made`` maps each algorithm to its candidate document. What a killed run left open is settled first: its version
+    ``made`` maps each algorithm to its candidate document, ``data`` are facts about where the rows come from. What a killed run left open is settled first: its version
     may exist, and would be found below as if it had been registered to the end. Raises the errors of the parts.
     """
     promotion.recover(database, registry, now)
@@ -100,17 +102,10 @@ def challenge(
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
-    chosen = field[board["chosen"]]
-    seed = problem.training.seed
-    state = calibrate.learn(rows, chosen.out_of_fold)
-    answers = calibrate.finish(problem.contract, rows, state).predict(
-        export.run(chosen.onnx, encoded(rows, test.x))
-    )
-    grouped = len(np.unique(units)) < len(units)
-    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo) if grouped else None
-    document = evaluate.evaluation(
-        problem.contract, rows, units, test, answers, chosen, flattering, state, board, seed
-    )
+    winner = contest.settle(rows, problem, field, board)
+    chosen = winner.chosen
+    document = appraise.document(problem, winner, units, test, effort, memo, data)
+    answers = winner.predict(test.x)
     root = ingest.place(problem, settings)
     provenance = {
         "synthetic": ingest.synthetic(root),
@@ -126,10 +121,11 @@ def challenge(
         chosen,
         document,
         frames.watched_matrix(problem, split[split["side"] == "train"]),
-        chosen.out_of_fold if flattering is None else flattering,
-        state,
+        appraise.mixed(winner, units, problem.training.seed, memo),
+        winner.state,
         package.golden_images(raw, split, root),
         provenance,
+        weights=settings.weights,
         now=now.isoformat(timespec="seconds"),
         memo=memo,
     )

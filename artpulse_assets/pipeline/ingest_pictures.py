@@ -122,7 +122,7 @@ def extract(
     import numpy as np
     import pandas as pd
 
-    feature_set = features.get(problem.features)
+    feature_set = features.get(problem.features, cache=cache.parent / "weights")
     wanted = set(listing.loc[listing["reason"] == "", "file"])
     entries = [entry for entry in scan(root).files if os.fsencode(entry.path) in wanted]
     found = FeatureCache(cache, feature_set).extract_files(root, entries, on_progress=on_progress)

@@ -56,14 +56,16 @@ def make(
     images: Sequence[bytes],
     provenance: Mapping[str, Any],
     *,
+    weights: Path,
     now: str,
     memo: Memo,
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
     ``watched`` (n, w) and ``mixed`` (n, k), inputs and answers of ``chosen`` out of random folds, are for the drift
-    profile; ``state`` are the arrays of the last step. ``images`` are encoded pictures for the golden answers. The key covers what decides the answers and
-    what was measured, not the time or the commit.
+    profile; ``state`` are the arrays of the last step. ``images`` are encoded pictures for the golden answers,
+    ``weights`` is the folder of converted weights. The key covers what decides the answers and what was measured, not
+    the time or the commit.
     """
     contract = problem.contract.with_labels(rows.labels)
     fingerprint = frames.computed_fingerprint(problem)
@@ -81,7 +83,7 @@ def make(
     def build(folder: Path) -> None:
         arrays = {**state, **prefixed(ENCODER, rows.encoded.arrays if rows.encoding else {})}
         finish = Finish(contract, arrays)
-        pictures = None if rows.encoding else features.get(problem.features)
+        pictures = None if rows.encoding else features.get(problem.features, cache=weights)
 
         def answer(x: np.ndarray) -> np.ndarray:
             encoded = table.get(rows.encoding).open(rows.encoded.arrays).transform(x) if rows.encoding else x
@@ -105,6 +107,7 @@ def make(
         )
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
         profile = watch.reference(contract, manifest["watched"], watched, finish.predict(mixed))
+        card = cards.model_card(manifest, evaluation, contract.to_dict(), problem.card.model_dump())
         bundle.write(
             folder,
             manifest,
@@ -115,7 +118,8 @@ def make(
                 "profile.npz": bundle.npz_bytes(profile.to_arrays()),
                 "evaluation.json": bundle.json_bytes(evaluation),
                 "golden.json": bundle.json_bytes(golden.make(answer, rows.x[spread], small, vectors)),
-                "MODEL_CARD.md": cards.model_card(manifest, evaluation, contract.to_dict()).encode(),
+                "MODEL_CARD.md": card.encode(),
+                **(pictures.files() if pictures else {}),
             },
         )
         golden.check(Predictor(bundle.load(folder)))

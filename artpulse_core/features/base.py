@@ -63,11 +63,6 @@ class FeatureSet(ABC):
         pixels = decode(image_bytes, self.side)
         return self.extract(pixels), difference_hash(pixels)
 
-    @property
-    def watch(self) -> FeatureSet:
-        """The set whose numbers go into events and drift profiles: itself, unless it is too wide for that."""
-        return self
-
     def parameters(self) -> dict[str, Any]:
         """Everything besides the code that decides the numbers; part of the fingerprint."""
         return {"names": list(self.names), "side": self.side, "decode": DECODE_VERSION}

@@ -1,8 +1,8 @@
 """Golden answers: inputs that travel in the bundle with the answers they must give.
 
 Belongs here: making and checking them. They catch a model that loads but answers otherwise on this machine:
-labels must be equal, probabilities within 1e-5 (values too, relative to their size), features of pictures within 1e-6
-(bitwise equality across CPUs and libjpeg builds would refuse good models).
+labels must be equal, probabilities within 1e-5 (values too, relative to their size), features of pictures within the
+tolerance of their set (bitwise equality across CPUs and libjpeg builds would refuse good models).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from artpulse_core.errors import BundleError, ImageRefused
 from artpulse_core.model.predictor import Predictor
 
 ANSWER_TOLERANCE = 1e-5
-FEATURE_TOLERANCE = 1e-6
 
 
 def make(
@@ -63,9 +62,8 @@ def _check(predictor: Predictor, golden: Mapping[str, Any]) -> int:
     for place, case in enumerate(golden["images"]):
         found = predictor.features_of(base64.b64decode(case["image"]))
         wanted = np.asarray(case["features"])
-        # relative to the size of the number: an embedding's channels reach the hundreds
-        worst = float((np.abs(found - wanted) / np.maximum(1.0, np.abs(wanted))).max())
-        if not worst <= FEATURE_TOLERANCE:
+        worst = float(np.abs(found - wanted).max())
+        if not worst <= predictor.pictures.tolerance:
             raise BundleError(f"Golden picture {place} has features {worst:.2g} away from the recorded ones.")
     wanted = np.array([case["probabilities"] for case in cases], dtype=np.float64)
     matrix = np.array([case["features"] for case in cases], dtype=np.float64)  # null is a missing field: NaN

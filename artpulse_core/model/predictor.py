@@ -44,7 +44,7 @@ class Predictor:
         self.labels = contract.target.labels
         self.finish = Finish(contract, bundle.state)
         self.encoder = _encoder(bundle)
-        self.feature_set = None if self.encoder else features.get(manifest.features, bundle.folder)
+        self.feature_set = None if self.encoder else features.get(manifest.features, bundle=bundle.folder)
         computed = table.get(manifest.features) if self.feature_set is None else self.feature_set
         if computed.fingerprint != manifest.fingerprint:
             raise BundleError(

@@ -41,6 +41,9 @@ def _straddling(sample: Sample) -> Iterator[Example]:
 
     side = sample.frame["side"].to_numpy()
     keys = {name: sample.frame[name].astype(str) for name in ("id", "group", "unit") if name in sample.frame}
+    keys["id"] = keys["id"].str.partition(":")[
+        0
+    ]  # behind a colon stands which repetition of the content it is
     if not sample.pictures and sample.names:
         told = pd.Series(sample.told, index=sample.frame.index, dtype=object)
         keys["fields"] = pd.Series(sample.content, index=sample.frame.index).astype(str) + "\x00" + told

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from artpulse_assets.association import rank_correlation
 from artpulse_assets.pipeline.quality.finding import Example, Finding, counted, listed, verdict
 from artpulse_assets.pipeline.quality.sample import Sample
 
@@ -15,7 +16,7 @@ PILE = 0.01  # this share of rows at the very largest value looks like a cap tha
 
 
 def inverted_target(sample: Sample) -> Finding | None:
-    """Fields known to rise or fall with the target do so here (``quality.directions``)."""
+    """Fields known to rise or fall with the target do so here (quality.directions)."""
     stated = {name: way for name, way in sample.limits.directions.items() if name in sample.names}
     target = _direction(sample)
     if not stated or target is None:
@@ -51,19 +52,6 @@ def _direction(sample: Sample) -> np.ndarray | None:
         return None
     positive = sample.problem.target.positive_label or labels[1]
     return np.asarray(sample.labels == positive, dtype=np.float64)
-
-
-def rank_correlation(values: np.ndarray, target: np.ndarray) -> float:
-    """Spearman's ρ over the rows where both are known; 0 where one of them does not vary."""
-    from scipy.stats import rankdata
-
-    keep = np.isfinite(values) & np.isfinite(target)
-    if keep.sum() < 3:
-        return 0.0
-    ranks = [rankdata(part[keep]) for part in (values, target)]
-    spread = [part - part.mean() for part in ranks]
-    size = float(np.sqrt((spread[0] ** 2).sum() * (spread[1] ** 2).sum()))
-    return float((spread[0] * spread[1]).sum() / size) if size > 0 else 0.0
 
 
 def capped_target(sample: Sample) -> Finding:

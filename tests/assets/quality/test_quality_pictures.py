@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artpulse_assets.association import cramers_v
 from artpulse_assets.pipeline.quality.looking import looks as measured
-from artpulse_assets.pipeline.quality.pictures import cramers_v
 from tests.assets.quality.tables import check, looks, pictures, problem, refused
 
 IMAGES = problem(source="images")

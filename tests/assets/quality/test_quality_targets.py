@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artpulse_assets.pipeline.quality.targets import rank_correlation
+from artpulse_assets.association import rank_correlation
 from tests.assets.quality.tables import check, problem, rows
 
 KNOWN = {"age": 1, "weight": -1}
