@@ -106,9 +106,7 @@ def _looked_at(path: Path, table: Table, wishes: Wishes) -> _File:
     missing = tuple(
         sorted({*markers(list(counts.values()), decimal), *(text.strip() for text in wishes.missing)})
     )
-    if decimal == "," or any(
-        map(cells.is_number, missing)
-    ):  # what looked like plain numbers may mean something else
+    if decimal == "," or any(map(cells.is_number, missing)):  # plain numbers may mean something else then
         for name in [name for name in numbers if name not in counts]:
             counts[name] = Counter(cells.stripped(table.column(name)))
         numbers = {}
@@ -116,6 +114,9 @@ def _looked_at(path: Path, table: Table, wishes: Wishes) -> _File:
 
 
 def _column(found: _File, name: str) -> Column:
+    if name.startswith("Unnamed: "):
+        sentence = f"The column {name!r} has no name: name it in the first line, or leave it out with --exclude {quoted(name)}."
+        return Column(name, refusal=("no_name", sentence))
     if name not in found.numbers:
         return infer(name, found.counts[name], found.missing, found.decimal, _example(found, name))
     column = found.numbers[name]
@@ -159,26 +160,25 @@ def _left_out(found: _File, wishes: Wishes) -> tuple[set[str], list[str]]:
     left = {wishes.target, wishes.id, wishes.group, *wishes.exclude}
     told = []
     first = table.names[0]
-    if first not in left and _counts_rows(table.columns[0]):
+    if first not in left and _counts_rows(first, table.columns[0]):
         left.add(first)
         told.append(f"the first column {first!r} only counts the rows; it is left out")
     for name in table.names:
-        if (
-            name.startswith("Unnamed: ")
-            and name not in left
-            and set(found.counts[name]) <= {"", *found.missing}
-        ):
+        unnamed = name.startswith("Unnamed: ") and name not in left and name not in found.numbers
+        if unnamed and set(found.counts[name]) <= {"", *found.missing}:
             left.add(name)
             told.append(f"the column {name!r} has no name and no content; it is left out")
     return left, told
 
 
-def _counts_rows(column: np.ndarray) -> bool:
-    start = cells.canonical(column[0])
-    if start not in ("0", "1") or len(column) < 3:
+def _counts_rows(name: str, column: np.ndarray) -> bool:
+    """Whether a first column is an index: 0, 1, 2 … or 1, 2, 3 …; without a name also in any order and with gaps."""
+    numbers = cells.plain_numbers(column)
+    if numbers is None or len(numbers) < 3 or np.isnan(numbers).any():
         return False
-    numbers, states = cells.numbers(column)
-    return not states.any() and bool(np.array_equal(numbers, np.arange(len(column)) + float(start)))
+    if name == "Unnamed: 0":
+        return bool(np.all(numbers == np.round(numbers))) and len(np.unique(numbers)) == len(numbers)
+    return numbers[0] in (0, 1) and bool(np.array_equal(numbers, np.arange(len(numbers)) + numbers[0]))
 
 
 def _of_id(found: _File, wishes: Wishes) -> list[str]:
