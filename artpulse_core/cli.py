@@ -47,6 +47,11 @@ COMMANDS: Mapping[str, Entry] = {
     "retrain": Entry(
         "artpulse_assets.commands.lanes:retrain", "Train a challenger and judge it.", "pipeline"
     ),
+    "evaluate": Entry(
+        "artpulse_assets.commands.evaluate:evaluate",
+        "Measure a training on rows it has not seen.",
+        "pipeline",
+    ),
     "drift": Entry(
         "artpulse_assets.commands.lanes:drift",
         "Compare what is asked with what was learned from.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from artpulse_assets.pipeline.candidates import TrainRows
 from artpulse_core.data.contract import Contract
+from artpulse_core.data.problem import Problem
 from artpulse_core.gates import statistics
 from artpulse_core.model import interval
 from artpulse_core.model.finish import TEMPERATURE, Finish, soften
@@ -17,10 +18,18 @@ LEVEL = 0.9
 """The share of truths an interval is to cover."""
 
 
-def learn(rows: TrainRows, out_of_fold: np.ndarray) -> dict[str, np.ndarray]:
+def learn(problem: Problem, rows: TrainRows, out_of_fold: np.ndarray) -> dict[str, np.ndarray]:
     """Arrays of the last step, learned from answers (n × k) by models that had not seen the row's group."""
     if rows.task == "regression":
-        return interval.fit(rows.y, out_of_fold[:, 0], level=LEVEL)
+        low, high = problem.target.minimum, problem.target.maximum
+        return interval.fit(
+            rows.y,
+            out_of_fold[:, 0],
+            rows.encoded.matrix,
+            level=LEVEL,
+            minimum=-np.inf if low is None else low,
+            maximum=np.inf if high is None else high,
+        )
     return {TEMPERATURE: np.float64(temperature(rows.y, out_of_fold)) * np.ones(())}
 
 

@@ -126,3 +126,19 @@ def threshold_table(
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def unsure_table(y: np.ndarray, probabilities: np.ndarray, below: float) -> dict[str, Any]:
+    """``{"below", "share", "accuracy_sure", "accuracy_unsure"}``: what marking answers under a confidence comes to.
+
+    ``y`` n label indices, ``probabilities`` n × k; the accuracy of no rows is None.
+    """
+    p = np.asarray(probabilities, dtype=float)
+    unsure = p.max(axis=1) < below
+    right = p.argmax(axis=1) == y
+    return {
+        "below": float(below),
+        "share": float(unsure.mean()),
+        "accuracy_sure": _share(int(right[~unsure].sum()), int((~unsure).sum())),
+        "accuracy_unsure": _share(int(right[unsure].sum()), int(unsure.sum())),
+    }

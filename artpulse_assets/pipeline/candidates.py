@@ -175,13 +175,19 @@ def cross_predict(
     for part in np.unique(fold):
         inside = fold != part
         _enough(rows, inside, int(part))
-        fitted = encode(rows, inside)
-        model = _fitted(rows, fitted.matrix, rows.y[inside], algorithm, params, seed)
-        outside = rows.x[~inside]
-        if rows.encoding:
-            outside = table.get(rows.encoding).open(fitted.arrays).transform(outside)
-        answers[~inside] = _answers(model, outside, rows.task)
+        answers[~inside] = fit_predict(rows, inside, rows.x[~inside], algorithm, params, seed)
     return answers
+
+
+def fit_predict(
+    rows: TrainRows, inside: np.ndarray, x: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
+) -> np.ndarray:
+    """Answers (m × k) to other rows ``x`` by a model fitted on the rows ``inside`` (mask or indices) alone."""
+    fitted = encode(rows, inside)
+    model = _fitted(rows, fitted.matrix, rows.y[inside], algorithm, params, seed)
+    if rows.encoding:
+        x = table.get(rows.encoding).open(fitted.arrays).transform(x)
+    return _answers(model, x, rows.task)
 
 
 def _enough(rows: TrainRows, inside: np.ndarray, part: int) -> None:

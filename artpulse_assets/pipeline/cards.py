@@ -115,9 +115,11 @@ def _task(evaluation: Mapping[str, Any], target: Mapping[str, Any]) -> str:
 
 
 def _texts(value: Any) -> list[str]:
+    """The texts of a key: a list, or one text with a line each; what is blank says nothing."""
     if value is None:
         return []
-    return [str(value)] if isinstance(value, str) else [str(item) for item in value]
+    texts = value.splitlines() if isinstance(value, str) else [str(item) for item in value]
+    return [text.strip() for text in texts if text.strip()]
 
 
 def _plain(provenance: Mapping[str, Any]) -> dict[str, Any]:

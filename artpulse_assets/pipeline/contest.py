@@ -33,7 +33,12 @@ class Winner:
 
     def predict(self, x: np.ndarray) -> Prediction:
         """Answers to other rows (m × f input matrix), by the exported graph as it would be served."""
-        return self.finish.predict(export.run(self.chosen.onnx, candidates.encoded(self.rows, x)))
+        encoded = candidates.encoded(self.rows, x)
+        return self.finish.predict(export.run(self.chosen.onnx, encoded), encoded)
+
+    def out_of_fold(self, raw: np.ndarray) -> Prediction:
+        """Answers to the train rows, of out-of-fold answers ``raw`` (n × k)."""
+        return self.finish.predict(raw, self.rows.encoded.matrix)
 
 
 def compete(rows: TrainRows, problem: Problem, effort: Effort) -> tuple[str, ...]:
@@ -55,7 +60,13 @@ def run(rows: TrainRows, units: np.ndarray, problem: Problem, effort: Effort, me
     board = evaluate.leaderboard(
         rows, units, list(field.values()), problem.metric, training.seed, chosen=training.chosen
     )
+    return settle(rows, problem, field, board)
+
+
+def settle(
+    rows: TrainRows, problem: Problem, field: Mapping[str, Candidate], board: Mapping[str, Any]
+) -> Winner:
+    """The candidate that ``board`` chose, calibrated on its own out-of-fold answers."""
     chosen = field[board["chosen"]]
-    state = calibrate.learn(rows, chosen.out_of_fold)
-    finish = calibrate.finish(problem.contract, rows, state)
-    return Winner(rows, chosen, field, board, state, finish)
+    state = calibrate.learn(problem, rows, chosen.out_of_fold)
+    return Winner(rows, chosen, field, board, state, calibrate.finish(problem.contract, rows, state))

@@ -11,14 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pandera.pandas as pa
 
 VERSION = "1"
 QUARANTINE = ["path", "reason", "message"]

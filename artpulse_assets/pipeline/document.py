@@ -14,7 +14,7 @@ Metrics = Mapping[str, Mapping[str, float]]
 
 
 class CardText(TypedDict, total=False):
-    """``[card]`` of a problem file: what people decide and no figure can say. Text, or a list of texts.
+    """``[card]`` of a problem file: what people decide and no figure can say: text, a line an item, or a list of texts.
 
     ``intended_use`` who may use it for what; ``not_for`` what it must not be used for; ``limits`` what is known of the
     data and not seen in figures; ``licence`` of the data; ``citation`` whom to name.

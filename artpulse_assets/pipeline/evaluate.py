@@ -1,7 +1,7 @@
 """How good the candidates are, and which one is chosen.
 
-Belongs here: comparing candidates by their out-of-fold answers, and the document that says what the chosen one
-reached. Does not belong here: metrics (``measures``), fitting (``candidates``).
+Belongs here: comparing candidates by their out-of-fold answers. Does not belong here: metrics (``measures``), fitting
+(``candidates``), what the chosen one reached on rows kept aside (``appraise``).
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ from typing import Any
 import numpy as np
 
 from artpulse_assets import metric_names
-from artpulse_assets.pipeline import calibrate, candidates, measures
+from artpulse_assets.pipeline import candidates, measures
 from artpulse_assets.pipeline.candidates import Candidate, TrainRows
 from artpulse_assets.pipeline.estimators import BLEND, SOFT_VOTE
-from artpulse_assets.pipeline.frames import TestRows
-from artpulse_assets.pipeline.measures import Answered, Answers
+from artpulse_assets.pipeline.measures import Answers
 from artpulse_assets.pipeline.memo import Memo
-from artpulse_core.data.contract import Contract
-from artpulse_core.model.finish import Prediction
 
 VERSION = "2"
 TOGETHER = (SOFT_VOTE, BLEND)
@@ -130,56 +127,3 @@ def stratified(y: np.ndarray, folds: int, seed: int) -> np.ndarray:
         fold[rng.permutation(place)] = (np.arange(len(place)) + offset) % folds
         offset += len(place)
     return fold
-
-
-def evaluation(
-    contract: Contract,
-    rows: TrainRows,
-    units: np.ndarray,
-    test: TestRows,
-    answers: Prediction,
-    chosen: Candidate,
-    flattering: np.ndarray | None,
-    state: Mapping[str, np.ndarray],
-    board: Mapping[str, Any],
-    seed: int,
-) -> dict[str, Any]:
-    """The evaluation document of a bundle; ``answers`` are those to the rows kept aside.
-
-    ``flattering`` are out-of-fold answers on random folds, None where nothing is grouped: the folds are random then.
-    """
-    finish = calibrate.finish(contract, rows, dict(state))
-    grouped = measures.measure(rows.y, finish.predict(chosen.out_of_fold), seed=seed, groups=units)
-    mixed = grouped
-    if flattering is not None:
-        mixed = measures.measure(rows.y, finish.predict(flattering), seed=seed)
-    document: dict[str, Any] = {
-        "task": rows.task,
-        "algorithm": chosen.algorithm,
-        "metrics": measures.measure(test.y, answers, seed=seed, groups=test.groups),
-        "cv": {"grouped": grouped, "random": mixed},
-        "baseline": baseline(rows, test.y, board["metric"]),
-        "metric": board["metric"],
-        "leaderboard": board["rows"],
-        "n_train": len(rows.y),
-        "n_test": len(test.y),
-        "n_groups": len(np.unique(units)),
-        "test_digest": test.digest,
-        "seconds": chosen.seconds,
-    }
-    if rows.task == "classification":
-        document |= {"temperature": finish.temperature, **of_labels(rows, test.y, answers)}
-    else:
-        document["interval"] = {"level": finish.level}
-    return document
-
-
-def of_labels(rows: TrainRows, y: np.ndarray, answers: Answered) -> dict[str, Any]:
-    """What only labels have: precision and recall of each, and which are taken for which."""
-    from artpulse_core.gates import statistics
-
-    predicted = np.asarray(answers.predictions)
-    return {
-        "per_label": statistics.per_class(y, predicted, rows.labels),
-        "confusion": statistics.confusion(y, predicted, len(rows.labels)).tolist(),
-    }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artpulse_core import features
+from artpulse_assets.pipeline import frames
 from artpulse_core.data.contract import Field
 from artpulse_core.data.fields import FieldKind
 from artpulse_core.data.problem import Problem
@@ -48,34 +48,30 @@ class Column:
         """The hard range in words."""
         if self.kind == "category":
             return f"one of {', '.join(self.levels[:8])}{' …' if len(self.levels) > 8 else ''}"
+        if self.low == -FLOAT32 and self.high == FLOAT32:
+            return "a number in single precision"
+        if FLOAT32 in (-self.low, self.high):
+            return f"at least {self.low:g}" if self.high == FLOAT32 else f"at most {self.high:g}"
         return f"{self.low:g} to {self.high:g}"
 
 
 def columns(problem: Problem, names: Sequence[str] | None = None) -> tuple[Column, ...]:
-    """The feature columns of ``problem`` in the order of the matrix.
+    """The input columns of a frame of ``problem``, in the order of the matrix.
 
-    ``names``: the columns where the caller has settled them; else the fields, else the numbers of the feature set.
+    ``names``: the columns where the caller has settled them, else those of ``frames.columns``.
     """
-    stated = {item.name: _column(item) for item in problem.contract.fields}
-    if names is None:
-        names = tuple(stated) or features.get(problem.features).names
-    return tuple(stated.get(name) or Column(name) for name in names)
+    own, fields = (
+        frames.columns(problem),
+        problem.contract.fields,
+    )  # pictures that are sent as such have no fields
+    stated = {name: _column(name, item) for name, item in zip(own, fields, strict=False)}
+    return tuple(stated.get(name) or Column(name) for name in (own if names is None else names))
 
 
-def pictures(problem: Problem) -> bool:
-    """Whether the rows are pictures (their features may be sent as a table all the same)."""
-    return problem.source.kind == "images"
-
-
-def regression(problem: Problem) -> bool:
-    """Whether the target is a number."""
-    return problem.task == "regression"
-
-
-def _column(item: Field) -> Column:
+def _column(name: str, item: Field) -> Column:
     low, high = item.bounds
     return Column(
-        name=item.name,
+        name=name,
         kind=item.kind,
         low=max(low, -FLOAT32),
         high=min(high, FLOAT32),

@@ -12,21 +12,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from artpulse_assets.pipeline import (
-    calibrate,
-    evaluate,
-    export,
+    appraise,
+    contest,
     figures,
     frames,
     gate,
     ingest,
+    originals,
     package,
     publish,
     tracking,
 )
-from artpulse_assets.pipeline.candidates import Candidate, encoded
+from artpulse_assets.pipeline.candidates import Candidate
+from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import lineage, notes, promotion, registration, served
 from artpulse_core.data.problem import Problem
@@ -83,6 +82,7 @@ def challenge(
     board: Mapping[str, Any],
     made: Mapping[str, Mapping[str, Any]],
     *,
+    effort: Effort,
     settings: Settings,
     database: Database,
     registry: Registry,
@@ -100,17 +100,10 @@ def challenge(
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
-    chosen = field[board["chosen"]]
-    seed = problem.training.seed
-    state = calibrate.learn(rows, chosen.out_of_fold)
-    answers = calibrate.finish(problem.contract, rows, state).predict(
-        export.run(chosen.onnx, encoded(rows, test.x))
-    )
-    grouped = len(np.unique(units)) < len(units)
-    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo) if grouped else None
-    document = evaluate.evaluation(
-        problem.contract, rows, units, test, answers, chosen, flattering, state, board, seed
-    )
+    winner = contest.settle(rows, problem, field, board)
+    chosen = winner.chosen
+    document = appraise.document(problem, winner, units, test, effort, memo, _facts(raw, split))
+    answers = winner.predict(test.x)
     root = ingest.place(problem, settings)
     provenance = {
         "synthetic": ingest.synthetic(root),
@@ -126,9 +119,9 @@ def challenge(
         chosen,
         document,
         frames.watched_matrix(problem, split[split["side"] == "train"]),
-        chosen.out_of_fold if flattering is None else flattering,
-        state,
-        package.golden_images(raw, split, root),
+        appraise.mixed(winner, units, problem.training.seed, memo),
+        winner.state,
+        originals.golden(raw, split, root),
         provenance,
         weights=settings.weights,
         now=now.isoformat(timespec="seconds"),
@@ -155,7 +148,15 @@ def challenge(
     if version != champion:
         _report(database, problem, version, champion, digest, test.digest, verdict, now)
     loaded = bundle.load(packed.folder)
-    drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
+    drawn = figures.of_evaluation(
+        problem,
+        document,
+        rows.labels,
+        test.y,
+        answers,
+        originals.wrong(problem, raw, split, root, test, answers),
+        memo,
+    ).pictures
     card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     publish.training(problem, settings, version, digest, document, verdict, provenance, card, drawn, now)
     publish.examples(problem, settings, split, rows.labels, answers, version)
@@ -163,6 +164,16 @@ def challenge(
     return Challenge(
         version, digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
     )
+
+
+def _facts(raw: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:
+    """What the model card says of the data."""
+    reasons = raw.loc[raw["reason"] != "", "reason"].value_counts()
+    return {
+        "rows": len(raw),
+        "quarantined": max(0, len(raw) - len(split)),
+        "reasons": {str(reason): int(count) for reason, count in reasons.items()},
+    }
 
 
 def crown(

@@ -6,11 +6,10 @@ Belongs here: collecting all files of a bundle and the key under which an equal 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +23,6 @@ from artpulse_core.features import table
 from artpulse_core.model import bundle, golden
 from artpulse_core.model.finish import Finish
 from artpulse_core.model.predictor import ENCODER, Predictor, prefixed
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VERSION = "3"
 GOLDEN_ROWS = 8
@@ -106,8 +102,11 @@ def make(
             np.array([features.vector(data, pictures) for data in small]) if small and pictures else None
         )
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
-        profile = watch.reference(contract, manifest["watched"], watched, finish.predict(mixed))
-        card = cards.model_card(manifest, evaluation, contract.to_dict(), problem.card.model_dump())
+        profile = watch.reference(
+            contract, manifest["watched"], watched, finish.predict(mixed, rows.encoded.matrix)
+        )
+        said = {name: text for name, text in problem.card.model_dump().items() if text}
+        card = cards.model_card(manifest, evaluation, contract.to_dict(), said)
         bundle.write(
             folder,
             manifest,
@@ -126,19 +125,3 @@ def make(
 
     result: Result = memo.make("bundles", parts, build)
     return Made(result.folder, bundle.digest_of(result.folder), result.key, result.reused)
-
-
-def golden_images(raw: pd.DataFrame, split: pd.DataFrame, root: Path) -> list[bytes]:
-    """A few encoded pictures of the train side, one a label, whose bytes are still those that were learned from."""
-    if "file" not in raw:
-        return []
-    files = dict(zip(raw["path"], raw["file"], strict=True))
-    train = split[split["side"] == "train"].drop_duplicates("label")
-    found = []
-    for path, identity in zip(train["path"], train["id"], strict=True):
-        place = root / os.fsdecode(files[path]) if path in files else None
-        if place is not None and place.is_file():
-            data = place.read_bytes()
-            if hashlib.sha256(data).hexdigest() == identity:
-                found.append(data)
-    return found

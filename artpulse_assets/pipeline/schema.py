@@ -56,7 +56,7 @@ def _wide(columns: Sequence[Column]) -> bool:
 def _target(problem: Problem) -> dict[str, Any]:
     import pandera.pandas as pa
 
-    if not expected.regression(problem):
+    if problem.task == "classification":
         return {"label": pa.Column(str, pa.Check.str_length(1, 120))}
     low, high = problem.target.minimum, problem.target.maximum
     inside = pa.Check.in_range(-FLOAT32 if low is None else low, FLOAT32 if high is None else high)

@@ -15,9 +15,11 @@ from artpulse_assets.plots.parts import slices
 from artpulse_assets.plots.pictures import markdown_image, thumbnails
 from artpulse_assets.plots.quality import calibration, confusion, roc
 from artpulse_assets.plots.regression import coverage, predictions_vs_actual, residuals
+from artpulse_assets.plots.tables import categories, outliers, target
 
 __all__ = [
     "calibration",
+    "categories",
     "class_balance",
     "confusion",
     "correlation_heatmap",
@@ -30,11 +32,13 @@ __all__ = [
     "markdown_image",
     "missing_values",
     "model_comparison",
+    "outliers",
     "predictions_vs_actual",
     "reference_vs_current",
     "residuals",
     "roc",
     "slices",
+    "target",
     "threshold_costs",
     "thumbnails",
 ]

@@ -40,11 +40,11 @@ class Wrong:
 
 
 def error_gallery(
-    wrong: Sequence[Wrong], *, n: int, most: int = MOST, max_bytes: int = MAX_BYTES
+    wrong: Sequence[Wrong], *, n: int, total: int | None = None, most: int = MOST, max_bytes: int = MAX_BYTES
 ) -> bytes | None:
     """PNG of at most ``max_bytes`` with the ``most`` (at most 24) surest mistakes, surest first; None without mistakes.
 
-    ``n``: pictures that were answered. Under each picture: what the data say, then what the model said and how sure.
+    ``n``: pictures that were answered; ``total``: mistakes there were, where ``wrong`` holds only some of them. Under each picture: what the data say, then what the model said and how sure.
     A sheet that is too large gets smaller pictures, then fewer colours, then coarser pictures, the captions stay
     sharp; at last fewer pictures.
     """
@@ -52,7 +52,7 @@ def error_gallery(
     shown = ranked[: min(most, MOST)]
     while shown:
         for cell, colours, coarser in STEPS:
-            data = _drawn(shown, len(wrong), n, cell, colours, coarser)
+            data = _drawn(shown, len(wrong) if total is None else total, n, cell, colours, coarser)
             if len(data) <= max_bytes:
                 return data
         shown = shown[: len(shown) // 2]

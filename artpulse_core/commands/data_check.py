@@ -12,7 +12,8 @@ from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.commands.data_add import csv_options, described, draft
 from artpulse_core.data import adding, problems, table_files
 from artpulse_core.data.problem import Images, Problem, TableFile
-from artpulse_core.data.validating import Finding, judge, picture_folder
+from artpulse_core.data.validating import Finding, judge, picture_folder, unread
+from artpulse_core.errors import DataError
 from artpulse_core.settings import Settings
 
 LAYOUTS = Path(problems.__file__).resolve().parent / "layouts"
@@ -36,8 +37,16 @@ def validate(settings: Settings, *, name: str | None, **options: Any) -> Reply:
         drafted = draft("candidate", options)
         finding = judge(adding.checked(drafted), settings)
         return _reply([finding], {finding.problem: drafted.warnings})
-    chosen = [problems.get(settings, name)] if name else list(problems.load(settings).values())
-    return _reply([judge(problem, settings) for problem in chosen], {})
+    if name:
+        return _reply([judge(problems.get(settings, name), settings)], {})
+    return _reply([_each(problem, settings) for problem in problems.load(settings).values()], {})
+
+
+def _each(problem: Problem, settings: Settings) -> Finding:
+    try:
+        return judge(problem, settings)
+    except DataError as error:
+        return unread(problem, error)
 
 
 def _reply(findings: list[Finding], warnings: dict[str, tuple[str, ...]]) -> Reply:

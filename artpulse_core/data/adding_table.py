@@ -17,7 +17,7 @@ import numpy as np
 from artpulse_core.data import cells
 from artpulse_core.data.adding import Draft, model_name
 from artpulse_core.data.dialect import SEPARATORS
-from artpulse_core.data.inference import Column, infer, markers, quoted
+from artpulse_core.data.inference import Column, infer, infer_number, markers, quoted
 from artpulse_core.data.inference_target import PLENTY, Goal, infer_target
 from artpulse_core.data.leaks import leak
 from artpulse_core.data.tables import Table, read_table, suggestion
@@ -47,6 +47,8 @@ class _File:
     decimal: str
     missing: tuple[str, ...]
     counts: dict[str, Counter[str]] = field(repr=False)
+    numbers: dict[str, np.ndarray] = field(repr=False)
+    """Columns that are plainly numbers; of the others, and of target and id, ``counts`` says how often each cell is."""
 
 
 def from_csv(name: str, path: Path, wishes: Wishes) -> Draft:
@@ -57,22 +59,12 @@ def from_csv(name: str, path: Path, wishes: Wishes) -> Draft:
     """
     table = read_table(path, columns=wishes.columns, separator=wishes.separator)
     _judge_wishes(path, table, wishes)
-    counts = {
-        name: Counter(cells.stripped(column)) for name, column in zip(table.names, table.columns, strict=True)
-    }
-    decimal = _decimal(path, table, counts, wishes)
-    missing = tuple(
-        sorted({*markers(list(counts.values()), decimal), *(text.strip() for text in wishes.missing)})
-    )
-    found = _File(path, table, decimal, missing, counts)
+    found = _looked_at(path, table, wishes)
+    counts, missing, decimal = found.counts, found.missing, found.decimal
     goal = infer_target(wishes.target, counts[wishes.target], missing, decimal, wishes.task)
     warnings = [*goal.warnings, *_of_id(found, wishes)]
     left, told = _left_out(found, wishes)
-    columns = [
-        infer(name, counts[name], missing, decimal, _example(found, name))
-        for name in table.names
-        if name not in left
-    ]
+    columns = [_column(found, name) for name in table.names if name not in left]
     columns, leaking = _without_leaks(found, wishes, goal, columns)
     _refuse(found, [column for column in columns if column.refusal])
     if not columns:
@@ -101,16 +93,54 @@ def _judge_wishes(path: Path, table: Table, wishes: Wishes) -> None:
             raise DataError(f"The target {name!r} cannot be given to {option} too.")
 
 
-def _decimal(path: Path, table: Table, counts: dict[str, Counter[str]], wishes: Wishes) -> str:
+def _looked_at(path: Path, table: Table, wishes: Wishes) -> _File:
+    numbers: dict[str, np.ndarray] = {}
+    counts: dict[str, Counter[str]] = {}
+    for name, column in zip(table.names, table.columns, strict=True):
+        plain = cells.plain_numbers(column)
+        if plain is not None:
+            numbers[name] = plain
+        if plain is None or name in (wishes.target, wishes.id):
+            counts[name] = Counter(cells.stripped(column))
+    decimal = _decimal(path, table, counts, numbers, wishes)
+    missing = tuple(
+        sorted({*markers(list(counts.values()), decimal), *(text.strip() for text in wishes.missing)})
+    )
+    if decimal == "," or any(map(cells.is_number, missing)):  # plain numbers may mean something else then
+        for name in [name for name in numbers if name not in counts]:
+            counts[name] = Counter(cells.stripped(table.column(name)))
+        numbers = {}
+    return _File(path, table, decimal, missing, counts, numbers)
+
+
+def _column(found: _File, name: str) -> Column:
+    if name.startswith("Unnamed: "):
+        sentence = f"The column {name!r} has no name: name it in the first line, or leave it out with --exclude {quoted(name)}."
+        return Column(name, refusal=("no_name", sentence))
+    if name not in found.numbers:
+        return infer(name, found.counts[name], found.missing, found.decimal, _example(found, name))
+    column = found.numbers[name]
+    known = column[~np.isnan(column)]
+    return infer_number(name, *np.unique(known, return_counts=True), nullable=len(known) < len(column))
+
+
+def _decimal(
+    path: Path, table: Table, counts: dict[str, Counter[str]], numbers: dict[str, np.ndarray], wishes: Wishes
+) -> str:
     """A comma where the file writes its fractions so. Raises ``DataError`` where both ways occur in numbers."""
     if table.separator == ",":
         return "."
-    point: list[str] = []
+    left = (wishes.id, wishes.group, *wishes.exclude)
+    point = [name for name in numbers if name not in left and np.strings.count(table.column(name), ".").any()]
     comma: list[str] = []
     for name, column in counts.items():
-        known = [cell for cell in column if cell and name not in (wishes.id, wishes.group, *wishes.exclude)]
-        (point if any("." in cell for cell in known) and _all_numbers(known, ".") else []).append(name)
-        (comma if any("," in cell for cell in known) and _all_numbers(known, ",") else []).append(name)
+        known = [cell for cell in column if cell]
+        if name in left or name in numbers:
+            continue
+        if any("." in cell for cell in known) and _all_numbers(known, "."):
+            point.append(name)
+        if any("," in cell for cell in known) and _all_numbers(known, ","):
+            comma.append(name)
     if point and comma:
         raise DataError(
             f"{path.name} writes fractions with a point in {point[0]!r} and with a comma in {comma[0]!r}; write all "
@@ -130,26 +160,25 @@ def _left_out(found: _File, wishes: Wishes) -> tuple[set[str], list[str]]:
     left = {wishes.target, wishes.id, wishes.group, *wishes.exclude}
     told = []
     first = table.names[0]
-    if first not in left and _counts_rows(table.columns[0]):
+    if first not in left and _counts_rows(first, table.columns[0]):
         left.add(first)
         told.append(f"the first column {first!r} only counts the rows; it is left out")
     for name in table.names:
-        if (
-            name.startswith("Unnamed: ")
-            and name not in left
-            and set(found.counts[name]) <= {"", *found.missing}
-        ):
+        unnamed = name.startswith("Unnamed: ") and name not in left and name not in found.numbers
+        if unnamed and set(found.counts[name]) <= {"", *found.missing}:
             left.add(name)
             told.append(f"the column {name!r} has no name and no content; it is left out")
     return left, told
 
 
-def _counts_rows(column: np.ndarray) -> bool:
-    start = cells.canonical(column[0])
-    if start not in ("0", "1") or len(column) < 3:
+def _counts_rows(name: str, column: np.ndarray) -> bool:
+    """Whether a first column is an index: 0, 1, 2 … or 1, 2, 3 …; without a name also in any order and with gaps."""
+    numbers = cells.plain_numbers(column)
+    if numbers is None or len(numbers) < 3 or np.isnan(numbers).any():
         return False
-    numbers, states = cells.numbers(column)
-    return not states.any() and bool(np.array_equal(numbers, np.arange(len(column)) + float(start)))
+    if name == "Unnamed: 0":
+        return bool(np.all(numbers == np.round(numbers))) and len(np.unique(numbers)) == len(numbers)
+    return numbers[0] in (0, 1) and bool(np.array_equal(numbers, np.arange(len(numbers)) + numbers[0]))
 
 
 def _of_id(found: _File, wishes: Wishes) -> list[str]:
@@ -201,10 +230,12 @@ def _without_leaks(
 
 
 def _as_numbers(found: _File, name: str, levels: Sequence[str]) -> np.ndarray:
-    column = found.table.column(name)
     if levels:
-        return cells.places(column, {level: place for place, level in enumerate(levels)}, found.missing)[0]
-    return cells.numbers(column, found.missing, found.decimal)[0]
+        known = {level: place for place, level in enumerate(levels)}
+        return cells.places(found.table.column(name), known, found.missing)[0]
+    if name in found.numbers:
+        return found.numbers[name]
+    return cells.numbers(found.table.column(name), found.missing, found.decimal)[0]
 
 
 def _refuse(found: _File, refused: Sequence[Column]) -> None:

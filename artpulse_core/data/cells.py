@@ -97,6 +97,17 @@ def _float(text: str, decimal: str) -> float | None:
     return number if np.isfinite(number) else None
 
 
+def plain_numbers(column: np.ndarray) -> np.ndarray | None:
+    """(n,) float64 with NaN for empty cells when every other cell is a number with a decimal point, else None."""
+    empty = np.strings.str_len(np.strings.strip(column)) == 0
+    found = _all_floats(column[~empty]) if not empty.all() else None
+    if found is None:
+        return None
+    values = np.full(len(column), np.nan)
+    values[~empty] = found
+    return values
+
+
 def places(
     column: np.ndarray, known: Mapping[str, int], missing: Collection[str] = ()
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -64,7 +64,8 @@ def infer(
         return _refused(name, "constant", f"holds {shorten(next(iter(known)))!r} in every row")
     odd = non_numbers(known, decimal)
     if not odd:
-        return _number(name, known, decimal, nullable=nullable)
+        numbers = np.array([float(cell.replace(",", ".") if decimal == "," else cell) for cell in known])
+        return infer_number(name, numbers, np.array(list(known.values())), nullable=nullable)
     share = 1 - sum(known[cell] for cell in odd) / rows
     repeats = distinct <= MAX_LEVELS and rows >= 2 * distinct
     if len(odd) < distinct and (share >= 0.5 or not repeats):
@@ -123,9 +124,8 @@ def _mixed(name: str, odd: str, example: str) -> Column:
     )
 
 
-def _number(name: str, known: Mapping[str, int], decimal: str, *, nullable: bool) -> Column:
-    numbers = np.array([float(cell.replace(",", ".") if decimal == "," else cell) for cell in known])
-    weights = np.array(list(known.values()))
+def infer_number(name: str, numbers: np.ndarray, weights: np.ndarray, *, nullable: bool) -> Column:
+    """The field for a column of ``numbers``, each ``weights`` times; not empty."""
     if len(np.unique(numbers)) == 1:
         return _refused(name, "constant", f"holds {numbers[0]:g} in every row")
     whole = bool(np.all(numbers == np.round(numbers)))

@@ -28,11 +28,11 @@ def leak(column: np.ndarray, target: np.ndarray, task: Task) -> Leak | None:
         return None
     values, place = np.unique(column, return_inverse=True)
     labels, label = np.unique(target, return_inverse=True)
-    pairs = np.unique(np.stack([place, label], axis=1), axis=0)
+    pairs = np.unique(place * len(labels) + label)
     if len(pairs) != len(values):
         return None
     if len(values) == len(labels):
-        steps = np.diff(pairs[:, 1])
+        steps = np.diff(pairs % len(labels))
         few = len(values) <= 0.5 * len(column)
         ordered = len(values) > 2 and (bool(np.all(steps > 0)) or bool(np.all(steps < 0)))
         if few or ordered:

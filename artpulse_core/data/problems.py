@@ -84,6 +84,13 @@ def _check_features(problem: Problem, file: str) -> None:
         )
 
 
+def with_features(problem: Problem, features: str) -> Problem:
+    """The same problem with another feature set; raises ``ProblemError`` for one it cannot have."""
+    changed = problem.model_copy(update={"features": features})
+    _check_features(changed, f"{problem.name}.toml")
+    return changed
+
+
 def available(folders: Iterable[Path]) -> dict[str, Path]:
     """Problem name → file; a later folder wins over an earlier one."""
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}

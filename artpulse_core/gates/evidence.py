@@ -19,7 +19,7 @@ from artpulse_core.gates.statistics import Floats, Ints
 
 Task = Literal["classification", "regression"]
 _SUM_TOLERANCE = 1e-3
-_LARGEST = 1e100  # its square is still a number
+_LARGEST = 1e60  # its fourth power, in the variance of squared errors, is still a number
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,10 @@ def _ends(
 def _masks(slices: Mapping[str, Any], n: int, gaps: list[str]) -> dict[str, NDArray[np.bool_]]:
     masks: dict[str, NDArray[np.bool_]] = {}
     for name, raw in slices.items():
-        values = np.asarray(raw)
+        try:
+            values = np.asarray(raw)
+        except ValueError:  # lists of several lengths
+            values = np.empty(0)
         if values.shape != (n,):
             gaps.append(f"Slice {name} has the shape {values.shape}; {(n,)} is needed.")
         elif values.dtype == np.bool_:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 
 from artpulse_core.gates.statistics import Floats, Interval
 
+_WORST = -1e9  # an R² below says no more
+
 
 def rmse(y: ArrayLike, v: ArrayLike) -> float:
     """Root of the mean squared error, in the unit of the target; NaN without rows."""
@@ -107,9 +109,11 @@ def r2_interval(y: Floats, v: Floats, *, alpha: float, resamples: int, seed: int
         np.stack([(y - v) ** 2, centred, centred**2], axis=1), resamples=resamples, seed=seed
     )
     spread = means[:, 2] - means[:, 1] ** 2
-    values = 1.0 - np.divide(means[:, 0], spread, out=np.full(len(means), np.nan), where=spread > 0)
+    with np.errstate(over="ignore"):  # where errors are beyond all measure of the spread
+        values = 1.0 - np.divide(means[:, 0], spread, out=np.full(len(means), np.nan), where=spread > 0)
+    values = np.maximum(values, _WORST)
     low, high = np.quantile(values, [alpha, 1.0 - alpha])
-    return Interval(r2(y, v), float(low), float(high))
+    return Interval(max(r2(y, v), _WORST), float(low), float(high))
 
 
 def _errors(y: ArrayLike, v: ArrayLike) -> Floats:

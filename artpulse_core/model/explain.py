@@ -19,7 +19,7 @@ from artpulse_core.model.shapley import plan
 Method = Literal["linear", "exact", "sampled"]
 Quantity = Literal["probability", "log_odds", "value"]
 PREFIX = "explain."
-ROWS = 480  # mixtures asked at most: 4 ms of a thousand boosted trees
+ROWS = 400  # mixtures asked at most; eight fields take 224: 2 ms of a thousand boosted trees
 MAX_PLAYERS = 64
 
 
@@ -59,7 +59,7 @@ class Explanation:
 
     ``quantity`` says what is taken apart: the ``probability`` or ``log_odds`` of ``label``, or the ``value`` in the unit
     of the target. ``reference`` is the mean answer of typical training rows. The largest contributions come first;
-    ``rest`` sums those not shown. ``uncertainty`` is the largest standard error of a contribution that was sampled;
+    ``rest`` sums those not shown. ``uncertainty`` bounds the standard error of the contributions, where they were sampled;
     ``rows`` is how many rows the model was asked.
     """
 

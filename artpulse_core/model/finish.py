@@ -72,12 +72,15 @@ class Finish:
             raise BundleError(f"The model gave an answer that is not {what}.")
         return answer
 
-    def predict(self, raw: np.ndarray) -> Prediction:
-        """Everything that is answered to n rows; raises ``BundleError`` for what is no answer."""
+    def predict(self, raw: np.ndarray, encoded: np.ndarray) -> Prediction:
+        """Everything that is answered to n rows; raises ``BundleError`` for what is no answer.
+
+        ``raw`` (n × k) is what the graph gave for ``encoded`` (n × w), which intervals depend on too.
+        """
         answer = self.calibrate(raw)
         if self.regression:
             values = answer[:, 0]
-            lower, upper = interval.bounds(values, self._interval)
+            lower, upper = interval.bounds(values, self._interval, encoded)
             return Prediction(values=values, lower=lower, upper=upper)
         return Prediction(answer, self.decide(answer), answer.max(axis=1) < self.unsure_below)
 

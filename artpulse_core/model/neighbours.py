@@ -38,6 +38,12 @@ class Neighbour:
     distance: float
     digest: str = ""
 
+    def to_dict(self, labels: Sequence[str] = ()) -> dict[str, Any]:
+        """Plain JSON values: ``label`` where there are ``labels``, else ``value``; ``digest`` where one was kept."""
+        target = {"label": labels[int(self.target)]} if labels else {"value": self.target}
+        digest = {"digest": self.digest} if self.digest else {}
+        return {"id": self.id, **target, "distance": self.distance, **digest}
+
 
 def reference(
     matrix: np.ndarray,

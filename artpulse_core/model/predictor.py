@@ -82,7 +82,8 @@ class Predictor:
 
     def predict(self, matrix: np.ndarray) -> Prediction:
         """Answers for ``matrix`` (n × f, columns in the manifest's order); raises ``BundleError`` on NaN answers."""
-        return self.finish.predict(self._run(self.encode(matrix)))
+        encoded = self.encode(matrix)
+        return self.finish.predict(self._run(encoded), encoded)
 
     def _run(self, encoded: np.ndarray) -> np.ndarray:
         try:

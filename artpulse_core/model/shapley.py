@@ -29,8 +29,8 @@ class Plan:
 
     ``masks`` (r, p): which players have the row's value in each mixture; ``background`` (r,): whose values the others
     have. ``estimates`` (s, p, 1 + b + r): each of s slices times the answers (row, background rows, mixtures) is one
-    estimate of the p values; the mean over s is the answer. ``used`` of the background rows are asked. ``exact``: every
-    mixture is asked.
+    estimate of the p values, a pair of an order and its reverse in consecutive slices; the mean over s is the answer.
+    ``used`` of the background rows are asked. ``exact``: every mixture is asked.
     """
 
     masks: np.ndarray
@@ -53,15 +53,16 @@ class Plan:
         return np.concatenate([row[None], background[: self.used], mixed])
 
     def values(self, answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shapley values (p,) and their standard errors (p,) from one answer for each row of ``mix``.
+        """Shapley values (p,) and a careful standard error of each (p,) from one answer for each row of ``mix``.
 
-        The errors are those of sampling orders and background rows; 0 where every mixture was asked.
+        The error is that of sampling orders, against these background rows; 0 where every mixture was asked. It takes an
+        order and its reverse for independent, while their errors cancel as far as only two players act together.
         """
         found = self.estimates @ answers
-        count = len(found)
-        if self.exact or count < 2:
+        if self.exact:
             return found.mean(axis=0), np.zeros(found.shape[1])
-        return found.mean(axis=0), found.std(axis=0, ddof=1) / count**0.5
+        half = (found[0::2] - found[1::2]) / 2.0
+        return found.mean(axis=0), np.sqrt((half**2).sum(axis=0)) / len(half)
 
 
 @lru_cache(maxsize=32)
@@ -79,9 +80,10 @@ def plan(players: int, backgrounds: int, rows: int) -> Plan:
     else:
         pairs = max(1, min(backgrounds, rows // (2 * players - 2)))
         rng = np.random.default_rng(_SEED)
-        parts = [_pair(book, rng.permutation(players), b) for b in range(pairs)]
-    used = len(parts)
-    estimates = np.zeros((used, players, 1 + used + len(book.masks)))
+        orders = [rng.permutation(players) for _ in range(pairs)]
+        parts = [_walk(book, way, b) for b, order in enumerate(orders) for way in (order, order[::-1])]
+    used = len(parts) if exact else pairs
+    estimates = np.zeros((len(parts), players, 1 + used + len(book.masks)))
     for place, part in enumerate(parts):
         for player, (key, weight) in part:
             estimates[place, player, book.column(key, used)] += weight
@@ -125,14 +127,13 @@ def _every(book: _Book, players: int, background: int) -> _Terms:
     return terms
 
 
-def _pair(book: _Book, order: np.ndarray, background: int) -> _Terms:
+def _walk(book: _Book, order: np.ndarray, background: int) -> _Terms:
     terms: _Terms = []
-    for way in (order, order[::-1]):
-        inside = [False] * len(order)
-        before = book.add(background, tuple(inside))
-        for player in way.tolist():
-            inside[player] = True
-            after = book.add(background, tuple(inside))
-            terms += [(player, (after, 0.5)), (player, (before, -0.5))]
-            before = after
+    inside = [False] * len(order)
+    before = book.add(background, tuple(inside))
+    for player in order.tolist():
+        inside[player] = True
+        after = book.add(background, tuple(inside))
+        terms += [(player, (after, 1.0)), (player, (before, -1.0))]
+        before = after
     return terms

@@ -57,8 +57,8 @@ def test_the_cheapest_threshold_follows_from_the_costs_and_beats_its_neighbours_
 def test_a_threshold_table_adds_up() -> None:
     positive = np.array([True, True, True, False, False])
     p = np.array([0.9, 0.6, 0.2, 0.6, 0.1])
-    table = calibration.threshold_table(positive, p, label="ill", chosen=0.55, false_negative=5.0)
-    assert [row["threshold"] for row in table["rows"] if row["chosen"]] == [0.55]
+    table = calibration.threshold_table(positive, p, label="ill", chosen=0.6, false_negative=5.0)
+    assert [row["threshold"] for row in table["rows"] if row["chosen"]] == [0.6]  # 0.6 itself is called
     row = next(row for row in table["rows"] if row["chosen"])
     assert row["sensitivity"] == pytest.approx(2 / 3)
     assert row["specificity"] == pytest.approx(1 / 2)

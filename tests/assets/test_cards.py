@@ -1,163 +1,28 @@
-"""The model card and the drift report say what is known, and escape what users named."""
+"""The model card says what is known, and escapes what users named."""
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import orjson
 import pytest
 
-from artpulse_assets import plots
-from artpulse_assets.pipeline import calibration, document, measures, slices
-from artpulse_assets.pipeline.cards import cell, drift_html, figure, model_card
-from artpulse_assets.pipeline.measures import Answers
+from artpulse_assets.pipeline import document
+from artpulse_assets.pipeline.cards import cell, figure, model_card
 from artpulse_core.model import bundle
-
-LABELS = ["minimal", "neo-pop", "x|<b>y"]
-EVIL = '"><script>alert(1)</script>'
-
-
-def value(number: float) -> dict[str, float]:
-    return {"value": number, "low": number - 0.05, "high": number + 0.05}
-
-
-def manifest(*, synthetic: bool = False) -> dict[str, Any]:
-    return {
-        "model": "artpulse-classifier",
-        "problem": "art_core5",
-        "features": "core5",
-        "fingerprint": "core5-1-9f2a",
-        "feature_names": ["hue_mean", "sat_mean"],
-        "algorithm": "soft_vote",
-        "key": "ab12cd",
-        "created_at": "2026-01-02T03:04:05Z",
-        "provenance": {"data_digest": "sha256:aa", "git_commit": "618fbdf", "synthetic": synthetic},
-    }
-
-
-def evaluation() -> dict[str, Any]:
-    return {
-        "metrics": {"macro_f1": value(0.61), "accuracy": value(0.63)},
-        "per_label": {
-            label: {"f1": 0.45 + 0.1 * i, "precision": 0.6, "recall": 0.6, "n": 1234}
-            for i, label in enumerate(LABELS)
-        },
-        "cv": {"grouped": {"macro_f1": value(0.55)}, "random": {"macro_f1": value(0.62)}},
-        "baseline": {"macro_f1": 0.17, "accuracy": 0.33},
-        "n_train": 450,
-        "n_test": 150,
-        "n_groups": 60,
-        "seconds": 8.123,
-        "leaderboard": [
-            {"algorithm": "soft_vote", "macro_f1": value(0.55), "chosen": True},
-            {"algorithm": "random_forest", "macro_f1": value(0.53), "chosen": False},
-        ],
-        "temperature": 1.21,
-    }
-
-
-CONTRACT: dict[str, Any] = {
-    "problem": "art_core5",
-    "input": "table",
-    "target": {"name": "style", "labels": LABELS, "description": "Folder of the picture."},
-    "fields": [{"name": "hue_mean", "minimum": 0.0, "maximum": 1.0, "unit": "turns"}],
-}
-
-
-REGRESSION: dict[str, Any] = {
-    "problem": "housing",
-    "input": "table",
-    "target": {"name": "price", "labels": [], "unit": "100k USD", "capped_at": 5.00001},
-    "fields": [
-        {"name": "income", "minimum": 0.0, "maximum": 20.0, "unit": "10k USD"},
-        {"name": "sea", "kind": "category", "levels": ["near", "far"], "nullable": True},
-        {"name": "free", "minimum": None, "maximum": None},
-    ],
-}
-
-
-def numbers() -> dict[str, Any]:
-    """An evaluation document of a regression with every key that one has."""
-    truth = np.linspace(0, 5, 400)
-    said = truth + np.where(truth > 4, 1.0, 0.05)
-    answers = Answers(values=said, lower=said - 0.5, upper=said + 0.5)
-    rows = slices.Rows(truth, target="price", capped_at=4.5)
-    return {
-        "task": "regression",
-        "algorithm": "blend",
-        "metric": "rmse",
-        "effort": "quick",
-        "metrics": measures.measure(truth, answers, seed=0, resamples=50),
-        "baseline": {"rmse": 1.44},
-        "cv": {"spatial": {"rmse": value(0.55)}, "random": {"rmse": value(0.4)}},
-        "cv_folds": {"spatial": {"folds": 5}},
-        "slices": slices.table(rows, answers, metric="rmse", seed=0, resamples=50),
-        "leaderboard": [
-            {"algorithm": "blend", "rmse": value(0.4), "chosen": True, "difference": None},
-            {
-                "algorithm": "forest",
-                "rmse": value(0.41),
-                "difference": {"value": 0.01, "low": -0.02, "high": 0.04},
-            },
-        ],
-        "interval": calibration.coverage_table(truth, said, said - 0.5, said + 0.5, level=0.9),
-        "importance": {
-            "metric": "rmse",
-            "rows": 400,
-            "repeats": 5,
-            "whole": 0.4,
-            "fields": [{"name": "income", "value": 0.3, "low": 0.2, "high": 0.4}],
-        },
-        "learning_curve": [{"share": 1.0, "n": 1600, "metric": "rmse", **value(0.45)}],
-        "n_train": 1600,
-        "n_test": 400,
-        "data": {
-            "source": "a census",
-            "rows": 2010,
-            "quarantined": 10,
-            "reasons": {"range": 10},
-            "capped": 9,
-        },
-    }
-
-
-def decision() -> dict[str, Any]:
-    """What a binary problem with a positive label adds."""
-    p = np.linspace(0.01, 0.99, 200)
-    ill = np.arange(200) % 4 > 0  # three in four, whatever is said
-    return {
-        "metric": "auc",
-        "metrics": {"auc": value(0.9), "top2_accuracy": value(1.0)},
-        "per_label": {
-            "disease": {"f1": 0.8, "precision": 0.8, "recall": 0.8, "n": 150},
-            "healthy": {"f1": 0.7, "n": 50},
-        },
-        "confusion": [[20, 30], [5, 145]],
-        "n_test": 200,
-        "calibration": calibration.reliability_table(p, ill),
-        "thresholds": calibration.threshold_table(ill, p, label="disease", chosen=0.5, false_negative=4.0),
-        "cv": {"repeated": {"auc": value(0.92)}},
-        "cv_folds": {"repeated": {"folds": 10, "repeats": 10}},
-        "leaderboard": [
-            {"algorithm": "a", "auc": value(0.9), "chosen": True, "difference": None},
-            {
-                "algorithm": "b",
-                "auc": value(0.8),
-                "difference": {"value": -0.1, "low": -0.2, "high": -0.05, "p_value": 0.03},
-            },
-        ],
-    }
-
-
-BINARY: dict[str, Any] = {
-    "input": "table",
-    "target": {"name": "state", "labels": ["healthy", "disease"], "positive_label": "disease"},
-    "fields": [{"name": "age", "minimum": 18, "maximum": 100, "unit": "years", "nullable": True}],
-}
+from tests.assets.evaluations import (
+    BINARY,
+    CONTRACT,
+    LABELS,
+    REGRESSION,
+    decision,
+    evaluation,
+    manifest,
+    numbers,
+    value,
+)
 
 
 @pytest.mark.smoke
@@ -208,7 +73,14 @@ def test_a_card_of_a_decision_tells_threshold_costs_and_where_confidence_is_wron
     weak = section(card, "Known weak points")
     assert "- Most frequent mistake: healthy taken for disease, 30 of 50 test rows of that label." in weak
     assert "- Where it says 10.0 % to 20.0 % (15.0 % on average), 75.0 %" in weak
+    assert "- Where it says 0.0 %" not in weak  # 19 rows are too few to tell
     assert "b is not clearly worse" not in weak  # its difference is clear
+
+
+def test_a_document_that_names_no_metric_is_read_by_what_its_candidates_have() -> None:
+    rest = {key: item for key, item in numbers().items() if key != "metric"}
+    assert "Compared by RMSE (less is better)" in model_card(manifest(), rest, REGRESSION)
+    assert "Compared by macro F1 (more is better)" in model_card(manifest(), evaluation(), CONTRACT)
 
 
 def test_the_owner_of_a_problem_says_what_it_is_for_and_what_not() -> None:
@@ -223,7 +95,15 @@ def test_the_owner_of_a_problem_says_what_it_is_for_and_what_not() -> None:
     assert "- Diagnosis of a person." in section(card, "What it must not be used for")
     assert "- One clinic." in section(card, "Known weak points")
     assert "| Licence of the data | CC BY |" in card
-    assert "Nobody has stated" in section(model_card(manifest(), {}, BINARY), "What it is for")
+    lines = model_card(manifest(), {}, BINARY, {"not_for": "Diagnosis.\nScreening.\n"})
+    assert "- Diagnosis.\n- Screening.\n" in lines
+
+
+def test_blank_words_of_a_problem_leave_the_general_ones() -> None:
+    card = model_card(manifest(), {}, BINARY, dict.fromkeys(document.CARD_KEYS, ""))
+    assert card == model_card(manifest(), {}, BINARY)
+    assert "Nobody has stated" in section(card, "What it is for")
+    assert "- Saying why" in section(card, "What it must not be used for")
 
 
 def test_a_model_no_better_than_the_baseline_says_so_first() -> None:
@@ -319,102 +199,3 @@ def test_foreign_text_is_no_markup_in_a_card() -> None:
 def test_numbers_are_written_as_people_read_them() -> None:
     shown = [figure(v) for v in (0.6711, 1204, 48213.7, None, float("nan"), 1e-9, 0.0, True)]
     assert shown == ["0.671", "1,204", "48,214", "–", "–", "1e-09", "0.000", "–"]
-
-
-class Page(HTMLParser):
-    """Collects tags, addresses and text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.text: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [text or "" for name, text in attrs if name in ("src", "href", "action")]
-        assert not [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data.strip())
-
-    def after(self, tag: str) -> str:
-        """The text of the page from the first character on, without style and title."""
-        return " ".join(part for part in self.text if part)
-
-
-def report(**changes: Any) -> dict[str, Any]:
-    features = {
-        "sat_mean": {"drift": True, "score": 3.0, "effect": -0.7, "p_value": 1e-9, "test": "location",
-                     "reference": {"median": 0.45}, "current": {"median": 0.31}},
-        "hue_mean": {"drift": False, "score": 0.1, "effect": 0.02, "p_value": 0.8, "test": "spread"},
-    }  # fmt: skip
-    document = {
-        "drift": True, "score": 3.0, "status": "drift", "features": features, "n_reference": 1000,
-        "reasons": ["sat_mean: values are lower."], "n_current": 300, "problem": "art_core5",
-        "model": "artpulse-classifier", "version": 3, "at": "2026-01-02T03:04:05Z", "synthetic": False,
-    }  # fmt: skip
-    return {**document, **changes}
-
-
-def heading(page: str) -> str:
-    return page.partition("<h1>")[2].partition("</h1>")[0]
-
-
-@pytest.mark.smoke
-def test_the_first_sentence_says_whether_where_over_how_many_rows_and_what_to_do() -> None:
-    assert heading(drift_html(report(), {})) == (
-        "Drift in sat_mean over the last 300 rows: find out what changed, and retrain if it is here to stay."
-    )
-    calm = report(drift=False, status="ok", reasons=[], features={})
-    assert heading(drift_html(calm, {})) == (
-        "No drift: the last 300 rows look like the 1,000 the model learned from; there is nothing to do."
-    )
-    few = {"drift": False, "status": "insufficient_data", "n_current": 1, "n_reference": 1000, "features": {}}
-    assert heading(drift_html(few, {})) == (
-        "Too early to say: 1 row since training is too few, so wait for more."
-    )
-
-
-def test_drift_without_a_feature_to_blame_is_still_drift() -> None:
-    assert heading(drift_html(report(features={}), {})).startswith("Drift in how the features relate")
-
-
-def test_the_report_shows_blamed_features_first_with_their_medians() -> None:
-    page = drift_html(report(), {})
-    rows = re.findall(r'<tr(?: class="(\w+)")?><th scope="row">(\w+)</th>', page)
-    assert rows == [("blamed", "sat_mean"), ("", "hue_mean")]
-    assert "0.45 → 0.31" in page
-    assert "&lt; 0.0001" in page
-
-
-def test_the_page_needs_no_other_file_script_or_network() -> None:
-    png = plots.drift_overview(report()["features"], "sat_mean has changed")
-    page = Page(drift_html(report(), {"Overview": png}))
-    assert page.links
-    assert all(link.startswith("data:image/png;base64,") for link in page.links)
-    assert not {"script", "link", "iframe"} & set(page.tags)
-
-
-def test_names_from_users_are_text_in_the_page() -> None:
-    features = {EVIL: {"drift": True, "score": 2.0, "test": EVIL}}
-    evil = report(features=features, reasons=[EVIL], problem=EVIL, model=EVIL, version=EVIL, at=EVIL)
-    document = drift_html(evil, {EVIL: b"png"})
-    assert "<script" not in document
-    assert EVIL in " ".join(Page(document).text)
-
-
-def test_a_wide_report_stays_readable() -> None:
-    features = {f"f{i}": {"drift": i < 50, "score": 2.0 if i < 50 else 0.1} for i in range(375)}
-    page = drift_html(report(features=features, reasons=[f"f{i} changed." for i in range(50)]), {})
-    assert page.count('<tr class="blamed">') == 50
-    assert "And 285 more features, all as before." in page
-    assert "And 38 more; the table below names them." in page
-    assert "f0, f1, f2 and 47 more of the features" in heading(page)
-    assert len(page) < 60_000
-
-
-def test_generated_data_is_said_on_the_page() -> None:
-    assert "Synthetic data." in drift_html(report(synthetic=True), {})
-    assert "Synthetic data." not in drift_html(report(), {})

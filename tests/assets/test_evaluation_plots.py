@@ -152,6 +152,12 @@ def test_the_error_gallery_shows_the_surest_mistakes_and_fits(monkeypatch: pytes
     assert drawn[0][-1] == "minimal\n→ 40 % vibrant"
 
 
+def test_a_gallery_of_some_mistakes_counts_them_all() -> None:
+    few = [Wrong(None, "a", "b", 0.9)] * 3
+    assert plots.error_gallery(few, n=50, total=20) != plots.error_gallery(few, n=50)
+    assert plots.error_gallery(few, n=50, total=3) == plots.error_gallery(few, n=50)
+
+
 def test_a_gallery_of_nothing_is_none_and_an_unreadable_picture_keeps_its_place() -> None:
     assert plots.error_gallery([], n=10) is None
     png = plots.error_gallery([Wrong(None, "a", "b", 0.9), Wrong(b"no picture", "a", "b", 0.8)], n=10)

@@ -174,7 +174,13 @@ def test_repeats_give_the_mean_and_its_interval_apart_from_the_luck_of_the_folds
     each = [measures.value("auc", y, item) for item in repeats]
     assert found["value"] == pytest.approx(np.mean(each))
     assert found["spread"] == pytest.approx(np.std(each, ddof=1))
-    assert found["low"] < found["value"] < found["high"]
+    stacked = np.stack(noisy, axis=1)
+
+    def mean(t: np.ndarray, q: np.ndarray) -> float:
+        return float(np.mean([statistics.auc(t, column) for column in q.T]))
+
+    wanted = statistics.bootstrap_interval(mean, y, stacked, seed=0, resamples=500)
+    assert (found["low"], found["high"]) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
     alone = measures.measure(y, repeats[0], seed=0, only=["auc"])["auc"]
     assert measures.repeated(y, [repeats[0]], seed=0, only=["auc"])["auc"] == {**alone, "spread": 0.0}
 

@@ -116,3 +116,25 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     document = json.loads(asked("validate", *words, "--json").stdout)
     assert says in document["error"]["message"]
     assert not home.exists()
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("ARTPULSE_HOME", str(tmp_path / "file" / "home"))
+    done = asked("add", "mine", "--csv", str(like(tmp_path)), "--target", "y")
+    assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (73, "", 1), done.output
+
+
+def test_a_problem_that_is_replaced_stays_as_it_was_when_its_new_data_is_bad(
+    home: Path, tmp_path: Path
+) -> None:
+    path = like(tmp_path)
+    assert asked("add", "mine", "--csv", str(path), "--target", "y").exit_code == 0
+    written = home / "problems" / "mine.toml"
+    before = written.read_bytes()
+    path.write_text("a,y\n")
+    assert asked("add", "mine", "--csv", str(path), "--target", "y", "--replace").exit_code == 65
+    assert [item.name for item in written.parent.iterdir()] == ["mine.toml"]
+    assert written.read_bytes() == before

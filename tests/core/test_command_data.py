@@ -117,6 +117,16 @@ def test_validate_names_what_goes_to_quarantine_and_what_is_too_little(home: Pat
     assert (done.exit_code, "not there any more" in done.stderr) == (65, True)
 
 
+def test_validate_goes_through_every_problem_and_names_what_cannot_be_read(
+    home: Path, tmp_path: Path
+) -> None:
+    assert asked("add", "mine", "--csv", str(like(tmp_path)), "--target", "y").exit_code == 0
+    done = asked("validate", "--json")
+    found = {item["problem"]: item for item in json.loads(done.stdout)["validated"]}
+    assert (done.exit_code, found["mine"]["can_learn"], found["art"]["can_learn"]) == (65, True, False)
+    assert "There are no pictures" in found["art"]["shortages"][0]
+
+
 def test_validate_of_pictures_judges_each(home: Path, tmp_path: Path) -> None:
     root = pictures(tmp_path / "p", "a", "b")
     (root / "a" / "0.jpg").write_text("no picture")

@@ -109,7 +109,6 @@ def left_out(sample: Sample) -> Finding:
             f"{lost:,} of {counted(total, sample.thing)} are of no use ({said}): this is not the data it seems to "
             "be; mend the source, or raise quality.max_left_out when it is meant."
         ),
-        count=lost if share > limit else 0,
         value=round(share, 4),
         limit=limit,
     )

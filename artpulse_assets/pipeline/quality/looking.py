@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.images import decode, inspect, read
 from artpulse_core.errors import ImageRefused
 
 if TYPE_CHECKING:
     import pandas as pd
 
+VERSION = "1"
 SIDE = 32  # pixels on the long side; a JPEG of 224 px is decoded at an eighth, 0.6 ms
 COLUMNS = ("path", "width", "height", "format", "frames", "chroma", "spread")
 
@@ -33,6 +35,17 @@ def looks(root: Path, files: Iterable[tuple[bytes, str]]) -> pd.DataFrame:
 
     rows = [look for name, path in files if (look := _look(root / os.fsdecode(name), path)) is not None]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def kept(memo: Memo, root: Path, files: Iterable[tuple[bytes, str]], digest: str) -> pd.DataFrame:
+    """``looks``, measured once for the listing of this ``digest``: a file read anew costs 1.5 ms."""
+    import pandas as pd
+
+    def build(folder: Path) -> None:
+        looks(root, files).to_parquet(folder / "looks.parquet")
+
+    place = memo.make("looks", {"listing": digest, "version": VERSION}, build).folder
+    return pd.read_parquet(place / "looks.parquet")
 
 
 def _look(file: Path, path: str) -> dict[str, Any] | None:

@@ -14,10 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from artpulse_assets.pipeline.quality.finding import Check, counted, listed
 from artpulse_assets.pipeline.quality.reporting import QualityReport
 from artpulse_core.data.images import decode, read
 from artpulse_core.errors import ImageRefused
+from artpulse_core.exchange.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,6 +110,13 @@ def page(report: QualityReport, thumbnails: Mapping[str, str] | None = None) -> 
         pictures=pictures,
     )
     return html.encode("utf-8", "backslashreplace").decode()
+
+
+def write(folder: Path, report: QualityReport, thumbnails: Mapping[str, str] | None = None) -> None:
+    """Write ``data_quality_report.json`` and ``data_quality_report.html`` into ``folder``, each whole."""
+    document = orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2)
+    write_whole(folder / "data_quality_report.json", document + b"\n")
+    write_whole(folder / "data_quality_report.html", page(report, thumbnails).encode())
 
 
 def verdict(report: QualityReport) -> str:

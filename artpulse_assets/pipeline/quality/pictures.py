@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
+from artpulse_assets.association import cramers_v
 from artpulse_assets.pipeline.quality.finding import Example, Finding, counted, verdict
 from artpulse_assets.pipeline.quality.sample import Sample
 from artpulse_core.data.images import REASONS
@@ -117,18 +116,3 @@ def telling_files(sample: Sample) -> Finding | None:
         value=round(max(strengths.values(), default=0.0), 4),
         limit=TELLING,
     )
-
-
-def cramers_v(first: np.ndarray, second: np.ndarray) -> float:
-    """Cramér's V of two columns of categories, 0–1, corrected for chance (Bergsma 2013); 0 where one is constant."""
-    a, b = (np.unique(part, return_inverse=True)[1] for part in (first, second))
-    n, rows, columns = len(a), int(a.max(initial=-1)) + 1, int(b.max(initial=-1)) + 1
-    if n < 2 or rows < 2 or columns < 2:
-        return 0.0
-    counts = np.zeros((rows, columns))
-    np.add.at(counts, (a, b), 1)
-    wanted = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / n
-    phi = float(((counts - wanted) ** 2 / wanted).sum()) / n
-    phi = max(0.0, phi - (rows - 1) * (columns - 1) / (n - 1))
-    r, c = (size - (size - 1) ** 2 / (n - 1) for size in (rows, columns))
-    return float(np.sqrt(phi / max(min(r, c) - 1, 1e-12)))

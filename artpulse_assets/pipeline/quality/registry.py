@@ -16,6 +16,7 @@ from artpulse_assets.pipeline.quality import (
     noise,
     outlying,
     pictures,
+    ranges,
     repeats,
     targets,
     values,
@@ -52,11 +53,10 @@ class Entry:
         """The first sentence of the rule's docstring."""
         return (self.rule.__doc__ or "").strip().splitlines()[0]
 
-    def applies(self, sample: Sample) -> bool:
+    def applies(self, problem: Problem) -> bool:
         """Whether this check is for such data."""
-        kind = "picture" if sample.pictures else "table"
-        task = "regression" if sample.regression else "classification"
-        return self.rows in ("", kind) and self.task in ("", task)
+        kind = "picture" if problem.noun == "picture" else "table"
+        return self.rows in ("", kind) and self.task in ("", problem.task)
 
 
 CHECKS: tuple[Entry, ...] = (
@@ -66,7 +66,7 @@ CHECKS: tuple[Entry, ...] = (
     Entry("constant_target", "block", targets.constant_target, task="regression", essential=True),
     Entry("finite_target", "block", targets.finite_target, task="regression", essential=True),
     Entry("finiteness", "block", values.finiteness, essential=True),
-    Entry("range", "block", values.value_range),
+    Entry("range", "block", ranges.value_range),
     Entry("left_out", "block", amounts.left_out),
     Entry("leakage_over_split", "block", leakage.leakage_over_split),
     Entry("target_leakage", "block", leakage.target_leakage, rows="table"),
@@ -78,7 +78,8 @@ CHECKS: tuple[Entry, ...] = (
     Entry("near_duplicates", "warn", repeats.near_duplicates),
     Entry("odd_pictures", "warn", pictures.odd_pictures, rows="picture"),
     Entry("telling_files", "warn", pictures.telling_files, rows="picture"),
-    Entry("typical_range", "warn", values.typical_range),
+    Entry("rules", "warn", ranges.rules),
+    Entry("typical_range", "warn", ranges.typical_range),
     Entry("missing_values", "warn", values.missing_values),
     Entry("constant_columns", "warn", values.constant_columns),
     Entry("category_levels", "warn", values.category_levels, rows="table"),
@@ -92,16 +93,21 @@ NOISE = Entry("label_noise", "warn", noise.label_noise)
 """Last, because it is asked only when there are answers out of fold."""
 
 
+def applicable(problem: Problem) -> tuple[Entry, ...]:
+    """The checks of a problem before anything was trained."""
+    return tuple(entry for entry in CHECKS if entry.applies(problem))
+
+
 def run(sample: Sample, hooks: Mapping[str, Hook], doubts: noise.Noise | None) -> tuple[Check, ...]:
     """Every check that applies to ``sample``; one without anything to check is left out.
 
     Without a usable row only the amounts are told. A hook of the name of a check takes its place; hooks block.
     """
-    entries = [entry for entry in CHECKS if entry.applies(sample) and entry.name not in hooks]
+    entries = [entry for entry in CHECKS if entry.applies(sample.problem) and entry.name not in hooks]
     if not len(sample.frame):
         entries = [entry for entry in entries if entry.rule.__module__ == amounts.__name__]
         entries += [
-            entry for entry in CHECKS if entry.name == "unreadable_pictures" and entry.applies(sample)
+            entry for entry in CHECKS if entry.name == "unreadable_pictures" and entry.applies(sample.problem)
         ]
         hooks = {}
     found: list[Check] = []

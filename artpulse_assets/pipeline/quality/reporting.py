@@ -73,7 +73,11 @@ class QualityReport:
         return tuple(Issue(f"/{check.name}", check.name, check.finding.summary) for check in self.blocking)
 
     def to_dict(self) -> dict[str, Any]:
-        """The document ``data_quality_report.json``."""
+        """The document ``data_quality_report.json``; bytes of a file name that are no text are written out."""
+        document: dict[str, Any] = _encodable(self._plain())
+        return document
+
+    def _plain(self) -> dict[str, Any]:
         return {
             "problem": self.problem,
             "at": self.at,
@@ -140,6 +144,14 @@ def report(
         noise_share=None if doubts is None else (round(doubts.sure, 4), round(doubts.share, 4)),
         schema=tuple(schema.grouped(problem, sample.frame, names=names)) if len(frame) else (),
     )
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _eased(check: Check) -> Check:

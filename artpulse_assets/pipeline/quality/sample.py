@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import expected
 from artpulse_assets.pipeline.expected import Column
 from artpulse_assets.pipeline.split import near_duplicates
 from artpulse_core.data.limits import Quality
@@ -49,17 +48,17 @@ class Sample:
     @property
     def pictures(self) -> bool:
         """Whether the rows are pictures."""
-        return expected.pictures(self.problem)
+        return self.problem.noun == "picture"
 
     @property
     def regression(self) -> bool:
         """Whether the target is a number."""
-        return expected.regression(self.problem)
+        return self.problem.task == "regression"
 
     @property
     def thing(self) -> str:
         """What a row is called."""
-        return "picture" if self.pictures else "row"
+        return self.problem.noun
 
     @property
     def target_name(self) -> str:

@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import numpy as np
 
+from artpulse_assets.association import rank_correlation
 from artpulse_assets.pipeline.quality.finding import Example, Finding, counted, listed, verdict
 from artpulse_assets.pipeline.quality.sample import Sample
 
-CLEAR = 0.1  # a rank correlation under this says nothing about a direction
+ALPHA = 0.01  # at most this share of targets without any relation are called inverted
 PILE = 0.01  # this share of rows at the very largest value looks like a cap that nobody stated
 
 
 def inverted_target(sample: Sample) -> Finding | None:
-    """Fields known to rise or fall with the target do so here (``quality.directions``)."""
+    """Fields known to rise or fall with the target do so here (quality.directions).
+
+    A field counts when its rank correlation is beyond chance: the permutation variance of Spearman's ρ is 1/(n − 1)
+    whatever the ties (Hájek, Šidák and Sen 1999, section 6.1), two-sided at 1 % over the number of fields.
+    """
+    from scipy.special import ndtri
+
     stated = {name: way for name, way in sample.limits.directions.items() if name in sample.names}
     target = _direction(sample)
     if not stated or target is None:
         return None
     found = {name: rank_correlation(sample.matrix[:, sample.names.index(name)], target) for name in stated}
-    clear = {name: r for name, r in found.items() if abs(r) >= CLEAR}
+    known = {
+        name: int(np.sum(np.isfinite(sample.matrix[:, sample.names.index(name)]) & np.isfinite(target)))
+        for name in stated
+    }
+    beyond = -float(ndtri(ALPHA / (2 * len(stated))))
+    clear = {name: r for name, r in found.items() if abs(r) * np.sqrt(max(known[name] - 1, 0)) > beyond}
     against = {name: r for name, r in clear.items() if r * stated[name] < 0}
     inverted = len(against) * 2 > len(clear) and len(against) > 0
     return verdict(
@@ -51,19 +63,6 @@ def _direction(sample: Sample) -> np.ndarray | None:
         return None
     positive = sample.problem.target.positive_label or labels[1]
     return np.asarray(sample.labels == positive, dtype=np.float64)
-
-
-def rank_correlation(values: np.ndarray, target: np.ndarray) -> float:
-    """Spearman's ρ over the rows where both are known; 0 where one of them does not vary."""
-    from scipy.stats import rankdata
-
-    keep = np.isfinite(values) & np.isfinite(target)
-    if keep.sum() < 3:
-        return 0.0
-    ranks = [rankdata(part[keep]) for part in (values, target)]
-    spread = [part - part.mean() for part in ranks]
-    size = float(np.sqrt((spread[0] ** 2).sum() * (spread[1] ** 2).sum()))
-    return float((spread[0] * spread[1]).sum() / size) if size > 0 else 0.0
 
 
 def capped_target(sample: Sample) -> Finding:

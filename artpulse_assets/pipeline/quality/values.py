@@ -1,43 +1,20 @@
-"""Checks on the values of columns: finite, in range, varying, present, common.
+"""Checks on the values of columns: finite, varying, present, common.
 
-Belongs here: one column at a time. Does not belong here: the target, or how far a value lies from the rest
-(``outlying``).
+Belongs here: one column at a time. Does not belong here: the target, stated ranges (``ranges``), or how far a value
+lies from the rest (``outlying``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from artpulse_assets.pipeline.expected import FLOAT32
-from artpulse_assets.pipeline.quality.finding import (
-    MOST_EXAMPLES,
-    Example,
-    Finding,
-    counted,
-    listed,
-    verdict,
-)
+from artpulse_assets.pipeline.quality.cells import cells, named
+from artpulse_assets.pipeline.quality.finding import Example, Finding, counted, listed, verdict
 from artpulse_assets.pipeline.quality.sample import Sample
 from artpulse_assets.pipeline.split import TEST, TRAIN
-
-
-def _cells(sample: Sample, wrong: np.ndarray, rule: Sequence[str]) -> list[Example]:
-    """The first cells of a mask n × f; ``rule`` has one text a column."""
-    rows, places = (found[:MOST_EXAMPLES].tolist() for found in np.nonzero(wrong))
-    return [
-        Example(
-            str(sample.paths[row]),
-            f"{sample.present[place].name} = {sample.present[place].shown(sample.matrix[row, place])}",
-            rule[place],
-        )
-        for row, place in zip(rows, places, strict=True)
-    ]
-
-
-def _named(sample: Sample, wrong: np.ndarray) -> str:
-    return listed(sample.names[place] for place in np.flatnonzero(wrong.any(axis=0)))
 
 
 def finiteness(sample: Sample) -> Finding:
@@ -51,9 +28,9 @@ def finiteness(sample: Sample) -> Finding:
     ]
     examples = [
         *(Example(name, None, "the column is there") for name in absent),
-        *_cells(sample, wrong, rules),
+        *cells(sample, wrong, rules),
     ]
-    where = _named(sample, wrong) if wrong.any() else listed(absent)
+    where = named(sample, wrong) if wrong.any() else listed(absent)
     return verdict(
         examples,
         f"All {sample.matrix.size:,} numbers are finite or allowed to be missing.",
@@ -64,64 +41,6 @@ def finiteness(sample: Sample) -> Finding:
         count=int(wrong.sum()) + len(absent),
         limit=0,
     )
-
-
-def value_range(sample: Sample) -> Finding:
-    """Every value is inside the hard range of its field, or one of its levels."""
-    low = np.array([column.low for column in sample.present])
-    high = np.array([column.high for column in sample.present])
-    wrong = _outside(sample, low, high)
-    for place, column in enumerate(sample.present):
-        if column.kind == "category":
-            values = sample.matrix[:, place]
-            wrong[:, place] |= np.isfinite(values) & (values != np.round(values))
-    return verdict(
-        _cells(sample, wrong, [column.range for column in sample.present]),
-        "Every value is inside the hard range of its field."
-        if any(column.stated for column in sample.present)
-        else "No hard ranges are stated; every number fits single precision.",
-        lambda many: (
-            f"{counted(many, 'value')} of {_named(sample, wrong)} {'is' if many == 1 else 'are'} outside the hard "
-            "range: correct or remove the rows, or widen minimum and maximum in the problem file."
-        ),
-        count=int(wrong.sum()),
-        limit=0,
-    )
-
-
-def typical_range(sample: Sample) -> Finding | None:
-    """Few rows are outside the typical range of a field."""
-    low = np.array([column.typical[0] for column in sample.present])
-    high = np.array([column.typical[1] for column in sample.present])
-    if not np.isfinite([low, high]).any():
-        return None
-    odd = _outside(sample, low, high)
-    shares = odd.mean(axis=0) if len(odd) else np.zeros(odd.shape[1])
-    limit = sample.limits.max_untypical
-    many = odd & (shares > limit)
-    rules = [_typically(*column.typical) for column in sample.present]
-    return verdict(
-        _cells(sample, many, rules),
-        f"At most {shares.max(initial=0):.1%} of the rows are outside the typical range of a field.",
-        lambda _: (
-            f"{shares.max():.1%} of the rows are outside the typical range of "
-            f"{sample.names[int(shares.argmax())]}: look whether the unit is right, or state the range as it is."
-        ),
-        count=int(many.sum()),
-        value=round(float(shares.max(initial=0)), 4),
-        limit=limit,
-    )
-
-
-def _typically(low: float, high: float) -> str:
-    if np.isinf(low):
-        return f"typically at most {high:g}"
-    return f"typically {low:g} to {high:g}" if np.isfinite(high) else f"typically at least {low:g}"
-
-
-def _outside(sample: Sample, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.asarray((sample.matrix < low) | (sample.matrix > high))
 
 
 def constant_columns(sample: Sample) -> Finding:

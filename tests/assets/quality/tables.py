@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def problem(
     source: str = "table",
     fields: list[dict[str, Any]] | None = None,
     target: dict[str, Any] | None = None,
+    rules: Sequence[dict[str, Any]] = (),
     **quality: Any,
 ) -> Problem:
     """A problem of pictures or of a table, with the limits of ``quality``."""
@@ -39,6 +41,7 @@ def problem(
         source={"kind": "table", "file": "people.csv"} if table else {"kind": "images", "dataset": "shapes"},
         target={"name": "outcome", **(target or {})},
         fields=(FIELDS if fields is None else fields) if table else [],
+        rules=list(rules),
         quality=quality,
     )
 

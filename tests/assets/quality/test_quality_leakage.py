@@ -26,6 +26,13 @@ def test_what_ties_the_sides_together_is_named(column: str, value: Any) -> None:
     assert [row.path for row in found.rows] == [frame.loc[HELD, "path"]]
 
 
+def test_a_repetition_of_the_same_content_on_the_other_side_leaks() -> None:
+    frame = rows()
+    frame.loc[LEARNED, "id"] = frame.loc[HELD, "id"] + ":1"
+    (row,) = check("leakage_over_split", frame, problem()).rows
+    assert row.rule == "same id among the rows learned from"
+
+
 def test_an_excluded_row_and_an_empty_group_tie_nothing() -> None:
     frame = pictures()
     frame.loc[[HELD, LEARNED], "id"] = "same"

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artpulse_assets.association import cramers_v
+from artpulse_assets.pipeline.memo import Memo
+from artpulse_assets.pipeline.quality.looking import kept
 from artpulse_assets.pipeline.quality.looking import looks as measured
-from artpulse_assets.pipeline.quality.pictures import cramers_v
 from tests.assets.quality.tables import check, looks, pictures, problem, refused
 
 IMAGES = problem(source="images")
@@ -99,3 +101,13 @@ def test_looks_are_measured_on_files_and_what_cannot_be_decoded_has_none(tmp_pat
     assert found.loc["flat.jpg", "chroma"] > 100
     assert found.loc["grey.webp", "chroma"] < 8
     assert found.loc["two.gif", "frames"] == 2
+
+
+def test_looks_are_measured_once_for_the_same_listing(tmp_path: Path) -> None:
+    Image.new("RGB", (50, 40), (200, 20, 20)).save(tmp_path / "flat.png")
+    memo, files = Memo(tmp_path / "memo"), [(b"flat.png", "flat.png")]
+    first = kept(memo, tmp_path, files, "before")
+    (tmp_path / "flat.png").unlink()
+    assert kept(memo, tmp_path, files, "before").equals(first)
+    assert len(first) == 1
+    assert len(kept(memo, tmp_path, files, "after")) == 0

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from artpulse_assets.pipeline.quality import CHECKS, QualityReport, page, report, thumbnails
+from artpulse_assets.pipeline.quality import CHECKS, QualityReport, page, report, thumbnails, write
 from artpulse_core.data.limits import documented
 from artpulse_core.data.problem import Problem
 from artpulse_core.errors import Issue
@@ -179,6 +179,14 @@ def test_no_name_becomes_markup_and_nothing_is_fetched() -> None:
     assert {link.split(":")[0] for link in parsed.links} == {"data"}
     assert f"{EVIL}.jpg" in parsed.text
     assert r"surrogate\udcff.jpg" in parsed.text
+
+
+def test_the_document_and_the_page_are_written_whatever_bytes_names_have(tmp_path: Path) -> None:
+    write(tmp_path, made(rows().assign(path="odd\udcff.csv:3", age=200.0), problem()))
+    document = orjson.loads((tmp_path / "data_quality_report.json").read_bytes())
+    (broken,) = [check for check in document["checks"] if check["name"] == "range"]
+    assert broken["rows"][0]["path"] == r"odd\udcff.csv:3"
+    assert "Stopped" in (tmp_path / "data_quality_report.html").read_text(encoding="utf-8")
 
 
 def test_the_page_stays_small_with_thousands_of_files_and_long_names() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artpulse_assets.pipeline.quality.targets import rank_correlation
+from artpulse_assets.association import rank_correlation
 from tests.assets.quality.tables import check, problem, rows
 
 KNOWN = {"age": 1, "weight": -1}
@@ -33,6 +33,17 @@ def test_one_field_against_its_direction_of_two_is_no_inversion() -> None:
     frame, stated = directed(1)
     frame["weight"] = 140 - frame["weight"]
     assert check("inverted_target", frame, stated).passed
+
+
+def test_a_target_without_any_relation_is_not_called_inverted() -> None:
+    names = [f"f{i}" for i in range(6)]
+    stated = problem(fields=[{"name": name} for name in names], directions=dict.fromkeys(names, 1))
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        frame = rows(120).assign(**{name: rng.normal(size=120) for name in names})
+        found.append(check("inverted_target", frame, stated).passed)
+    assert sum(found) >= 58
 
 
 def test_without_directions_or_with_three_labels_nothing_is_asked() -> None:

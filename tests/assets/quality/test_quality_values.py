@@ -51,6 +51,25 @@ def test_a_broken_range_says_where_what_and_the_rule() -> None:
     assert (row.path, row.value, row.rule) == ("people.csv:5", "colour = 3", "one of red, green, blue")
 
 
+def test_what_is_infinite_is_told_once_and_an_open_range_is_said_in_words() -> None:
+    frame = rows()
+    frame.loc[3, "weight"] = np.inf
+    assert check("range", frame, problem()).passed
+    stated = problem(fields=[{"name": "weight", "minimum": 90}])
+    assert {row.rule for row in check("range", rows(), stated).rows} == {"at least 90"}
+
+
+def test_a_rule_between_fields_that_only_warns_names_the_rows() -> None:
+    stated = problem(rules=[{"left": "age", "op": "<=", "right": "weight"}])
+    frame = rows().assign(age=50.0, weight=60.0)
+    assert check("rules", frame, stated).passed
+    frame.loc[3, ["age", "weight"]] = [61.0, 60.0]
+    frame.loc[4, ["age", "weight"]] = [61.0, np.nan]
+    (row,) = check("rules", frame, stated).rows
+    assert (row.path, row.value, row.rule) == ("people.csv:5", "61 and 60", "age <= weight")
+    assert check("rules", frame, problem()) is None
+
+
 @pytest.mark.parametrize(("odd", "passed"), [(2, False), (1, True)])
 def test_a_person_looks_when_more_than_one_in_a_hundred_is_untypical(odd: int, passed: bool) -> None:
     frame = rows(120)

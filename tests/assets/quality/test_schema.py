@@ -82,6 +82,15 @@ def test_a_missing_column_is_named_in_narrow_and_wide_tables() -> None:
     assert "tap9" in issue.message
 
 
+def test_a_field_may_be_called_like_a_column_that_a_frame_has_itself() -> None:
+    stated = problem(fields=[{"name": "label", "minimum": 0, "maximum": 9}])
+    frame = rows().assign(**{"label (field)": 5.0})
+    assert schema.failures(stated, frame) == []
+    frame.loc[3, "label (field)"] = 10.0
+    (issue,) = schema.failures(stated, frame)
+    assert issue.pointer == "/people.csv:5/label (field)"
+
+
 def test_failures_are_grouped_with_their_number_and_few_examples() -> None:
     frame = rows()
     frame.loc[:29, "age"] = 130.0

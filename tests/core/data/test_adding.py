@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from artpulse_core import settings as settings_module
@@ -210,6 +211,20 @@ def test_an_index_column_is_left_out_and_told(tmp_path: Path) -> None:
         assert any("only counts the rows; it is left out" in warning for warning in draft.warnings)
 
 
+def test_a_number_may_mean_missing(tmp_path: Path) -> None:
+    size = ["-999" if place % 7 == 0 else cell for place, cell in enumerate(frame()["size"])]
+    found = field(drafted(tmp_path, {"missing": ("-999",)}, size=size), "size")
+    assert (found["nullable"], found["typical_minimum"] >= 0) == (True, True)
+
+
+def test_an_index_without_a_name_may_have_gaps_and_other_columns_need_names(tmp_path: Path) -> None:
+    gaps = [str(place * 13 % 997) for place in range(ROWS)]
+    draft = from_csv("mine", write(tmp_path, {"": gaps, **frame()}), Wishes(target="y"))
+    assert "Unnamed: 0" not in {item["name"] for item in draft.document["fields"]}
+    with pytest.raises(DataError, match="'Unnamed: 4' has no name: name it in the first line"):
+        from_csv("mine", write(tmp_path, {**frame(), "": gaps}), Wishes(target="y"))
+
+
 def test_what_a_person_should_look_at_is_said(tmp_path: Path) -> None:
     draft = drafted(
         tmp_path,
@@ -265,6 +280,7 @@ ODD = (
 )
 
 
+@examples(max_examples=40, deadline=None)
 @given(
     names=st.lists(ODD, min_size=2, max_size=2, unique_by=str.casefold),
     labels=st.lists(ODD, min_size=2, max_size=2, unique=True),

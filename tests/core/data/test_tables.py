@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artpulse_core.data import dialect, tables
@@ -149,6 +149,7 @@ def test_a_cut_letter_is_found_behind_the_first_block(tmp_path: Path) -> None:
 CELL = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=8))
 def test_what_a_csv_writer_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
@@ -196,6 +197,7 @@ def test_a_decimal_comma_is_read_and_a_point_then_is_none() -> None:
     assert (values[0], states.tolist()) == (1.5, [GOOD, WRONG])
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_every_float_is_read_exactly_on_both_ways(found: list[float]) -> None:
     texts = [repr(number) for number in found]

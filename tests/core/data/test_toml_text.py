@@ -6,7 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artpulse_core.data.toml_text import dumps
@@ -20,6 +20,7 @@ DOCUMENT: st.SearchStrategy[dict[str, Any]] = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENT)
 def test_every_document_is_read_back(document: dict[str, Any]) -> None:
     text = dumps(document)

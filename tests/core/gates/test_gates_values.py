@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from artpulse_core.gates import Evidence, Policy, Verdict, evaluate, evaluate_first, load_policy
 
@@ -194,3 +196,46 @@ def test_a_first_champion_must_beat_answering_the_mean() -> None:
     assert evaluate_first(POLICY, guess, now=NOW, seed=0).decision == "reject"
     flat = gather(np.ones(200), None, new, intervals=(np.zeros(200), np.ones(200)))
     assert evaluate_first(POLICY, flat, now=NOW, seed=0).decision != "promote"
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.text(max_size=3),
+    st.floats(),
+    st.lists(st.floats() | st.none() | st.text(max_size=2), max_size=4),
+    st.lists(st.lists(st.floats(), max_size=3), max_size=3),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    JUNK,
+    JUNK,
+    JUNK,
+    st.none() | st.tuples(JUNK, JUNK),
+    st.floats(),
+    st.dictionaries(st.text(max_size=2), JUNK),
+)
+def test_junk_never_raises_and_never_promotes(
+    y: Any, old: Any, new: Any, ends: Any, level: float, slices: Any
+) -> None:
+    evidence = gather(y, old, new, intervals=ends, level=level, slices=slices)
+    assert judge(evidence, LESS).decision != "promote"
+    assert evaluate_first(LESS, evidence, now=NOW, seed=0).decision != "promote"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([1e-300, 1e-160, 1e-9, 1.0, 1e9, 1e59]),
+    st.sampled_from([0.0, 1e-300, 1e-9, 1.0, 1e9, 1e59]),
+    st.sampled_from([0.0, 1.0, 1e59]),
+)
+def test_numbers_of_any_size_are_judged_without_a_warning(spread: float, error: float, shift: float) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=80) * spread + shift
+    old, new = y + rng.normal(size=80) * error, y + rng.normal(size=80) * error
+    for verdict in (
+        judge(gather(y, old, new), LESS),
+        evaluate_first(LESS, gather(y, None, new), now=NOW, seed=0),
+    ):
+        assert json.dumps(verdict.to_dict(), allow_nan=False)

@@ -91,7 +91,7 @@ ROW = np.array([0.7, -1.2, 0.4, 1.1, 2.0])
 
 def test_few_fields_are_explained_exactly_as_shapley_defines_it() -> None:
     predictor = fake(curved, 5)
-    told = explain(predictor, ROW)
+    told = explain(predictor, ROW, rows=480)
     assert told.method == "exact"
     assert told.uncertainty == 0.0
     truth = by_definition(curved, ROW, predictor.state["explain.background"])

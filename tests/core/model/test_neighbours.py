@@ -23,6 +23,11 @@ def test_a_training_row_is_its_own_nearest_and_distances_rise() -> None:
         assert examples[0].distance < 0.01
         assert [item.distance for item in examples] == sorted(item.distance for item in examples)
         assert len({item.id for item in examples}) == 5
+        assert examples[0].to_dict() == {
+            "id": IDS[place],
+            "value": Y[place],
+            "distance": examples[0].distance,
+        }
 
 
 def test_units_do_not_matter_and_far_values_do_not_decide_alone() -> None:
@@ -57,6 +62,8 @@ def test_wide_rows_are_kept_small_and_still_find_their_like() -> None:
     assert np.mean(right) > 0.95
     found = nearest(state, x[11], k=1)[0]
     assert (found.id, found.digest) == (paths[11], f"{11:064x}")
+    assert found.to_dict("abcde")["label"] == "abcde"[label[11]]
+    assert found.to_dict("abcde")["digest"] == f"{11:064x}"
 
 
 def test_many_rows_are_sampled_evenly_over_the_targets_and_fit_the_stated_size() -> None:
