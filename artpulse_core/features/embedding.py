@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +69,21 @@ class Embedding(FeatureSet):
                 self._network = self._opened()
             return self._network
 
+    @abstractmethod
     def files(self) -> dict[str, bytes]:
         """Name → bytes of the files that must lie in a bundle."""
-        raise NotImplementedError
 
-    def _opened(self) -> Network:
-        raise NotImplementedError
+    @abstractmethod
+    def _opened(self) -> Network: ...
 
     def parameters(self) -> dict[str, Any]:
         """Digest of the weights and how pixels enter. Names are left out: they follow from the graph."""
         form = {**vars(self.form), "mean": list(self.form.mean), "std": list(self.form.std)}
         return {"weights": self.weights(), "form": form, "side": self.side, "decode": DECODE_VERSION}
 
+    @abstractmethod
     def weights(self) -> str:
         """What pins the graph."""
-        raise NotImplementedError
 
 
 class Packaged(Embedding):
