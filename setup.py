@@ -3,7 +3,11 @@
 Upper bounds are given only where a newer release was tried and failed; each says why.
 """
 
+import shutil
+from pathlib import Path
+
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 CORE = [
     "click>=8.1",
@@ -54,8 +58,20 @@ TEST = [
     "types-PyYAML",
 ]
 
+
+class WithData(build_py):
+    """Puts the tables of ``data/`` into the wheel, where ``artpulse_core.data.table_files`` looks for them."""
+
+    def run(self) -> None:
+        """Build the packages, then copy; an editable install reads ``data/`` itself."""
+        super().run()
+        if not self.editable_mode and Path("data").is_dir():
+            shutil.copytree("data", Path(self.build_lib, "artpulse_core", "shipped"), dirs_exist_ok=True)
+
+
 setup(
     name="artpulse",
+    cmdclass={"build_py": WithData},
     version="0.1.0",
     description="From labelled pictures or a table to a model that is served, watched and replaced under control",
     license="Apache-2.0",
@@ -63,6 +79,7 @@ setup(
     packages=find_packages(include=["artpulse_core*", "artpulse_assets*", "artpulse_api*"]),
     package_data={
         "artpulse_core": [
+            "data/layouts/*.txt",
             "problems/*.toml",
             "store/migrations/*",
             "store/migrations/versions/*",

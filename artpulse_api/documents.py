@@ -37,6 +37,14 @@ class RowIssue(Issue):
     row: int
 
 
+class Interval(_Document):
+    """Bounds between which the truth lies with the probability ``level``."""
+
+    lower: float
+    upper: float
+    level: float
+
+
 class Answer(_Document):
     """Predictions, in the order of the rows; with ``?partial=1`` a refused row has null in its places."""
 
@@ -48,13 +56,32 @@ class Answer(_Document):
     rollout_mode: Literal["single", "canary", "blue_green", "shadow"]
     rollout_route: Literal["primary", "secondary"]
     synthetic: bool = Field(description="True when the model learned from generated pictures.")
-    labels: list[str | None]
-    predictions: list[int | None] = Field(description="Index of each label in the model's labels.")
-    probabilities: list[dict[str, float] | None]
+    labels: list[str | None] = Field(default=[], description="Of a classification, as are the next ones.")
+    predictions: list[int | None] = Field(
+        default=[], description="Index of each label in the model's labels."
+    )
+    probabilities: list[dict[str, float] | float | None] = Field(
+        default=[], description="Of every label; of the positive label alone where the problem has one."
+    )
+    positive_label: str = Field(default="", description="Whose probability is given.")
+    threshold: float = Field(
+        default=0.5, description="The positive label is answered from this probability on."
+    )
+    unsure: list[bool | None] = Field(
+        default=[], description="The likeliest label is less likely than unsure_below."
+    )
+    unsure_below: float = Field(default=0, description="Answers with less confidence are marked unsure.")
+    values: list[float | None] = Field(default=[], description="Of a regression, as are the next ones.")
+    unit: str = Field(default="", description="Of the values.")
+    intervals: list[Interval | None] = Field(
+        default=[], description="Where the truth lies, at the stated level."
+    )
     warnings: list[str]
     errors: list[RowIssue] = Field(default=[], description="Refused rows; only with ?partial=1.")
     label: str = Field(default="", description="The label; only for one row sent without a list.")
     confidence: float = Field(default=0, ge=0, le=1, description="The label's probability; as label.")
+    prediction: float = Field(default=0, description="The value; as label.")
+    confidence_interval: Interval | None = Field(default=None, description="The value's interval; as label.")
     model_version: int = Field(default=0, description="The version; as label.")
     timestamp: str = Field(default="", description="When it was answered; as label.")
 
@@ -144,11 +171,17 @@ class ModelInfo(Identity):
 
 
 class SchemaField(_Document):
-    """One input number with the range that is accepted and the range that is usual."""
+    """One input: a number with the range that is accepted and the range that is usual, or a category."""
 
     name: str
-    minimum: float
-    maximum: float
+    kind: Literal["number", "category"] = "number"
+    minimum: float | None = None
+    maximum: float | None = None
+    levels: list[int | str] = []
+    nullable: bool = False
+    codes: dict[str, dict[str, int | str]] = Field(
+        default={}, description="Levels by the codes of other codings."
+    )
     unit: str = ""
     typical_minimum: float | None = None
     typical_maximum: float | None = None
@@ -161,6 +194,21 @@ class SchemaTarget(_Document):
     name: str
     labels: list[str]
     description: str
+    unit: str = ""
+    positive_label: str = ""
+    threshold: float = 0.5
+    unsure_below: float = 0
+    capped_at: float | None = None
+
+
+class SchemaRule(_Document):
+    """A rule between two fields; a row that breaks one of severity ``refuse`` is refused."""
+
+    left: str
+    op: str
+    right: str
+    severity: Literal["warn", "refuse"]
+    message: str
 
 
 class Schema(_Document):
@@ -170,6 +218,9 @@ class Schema(_Document):
     input: Literal["table", "image"]
     target: SchemaTarget
     fields: list[SchemaField]
+    task: Literal["classification", "regression"] = "classification"
+    coding: str = ""
+    rules: list[SchemaRule] = []
     digest: str
     json_schema: dict[str, Any]
 
@@ -192,7 +243,7 @@ class Models(_Document):
 
 
 class FeedbackStored(_Document):
-    """Ground truth was stored."""
+    """Ground truth was stored; ``label`` is the label, or the value as text."""
 
     status: Literal["stored"]
     request_id: str

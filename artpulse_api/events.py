@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +18,8 @@ import orjson
 
 from artpulse_api.metrics import Metrics
 from artpulse_api.seldom import Seldom
-from artpulse_api.slots import Served, SlotName
-from artpulse_api.work import Result, Work
+from artpulse_api.slots import Served, Service, SlotName
+from artpulse_api.work import Result, Work, agree
 from artpulse_core.exchange.spool import SpoolWriter
 
 log = logging.getLogger("artpulse.api")
@@ -48,7 +48,7 @@ class Row:
     number: int
     content: str
     features: np.ndarray | None = None
-    output: dict[str, Any] | None = None
+    output: Mapping[str, Any] | None = None
     confidence: float | None = None
     warnings: Sequence[str] = ()
     status: Literal["ok", "error", "shadow"] = "ok"
@@ -73,7 +73,6 @@ class EventLog:
         """One line a row about slot ``name``, loaded or not, all with one system call."""
         slot = served.slot(name)
         loaded = served.primary if name == "primary" else served.secondary
-        manifest = loaded.predictor.bundle.manifest if loaded else None
         common = {
             "at": asked.at,
             "request_id": asked.request_id,
@@ -86,10 +85,10 @@ class EventLog:
             "latency_ms": latency_ms,
             "routing": asked.routing,
             "caller": asked.caller,
-            "fingerprint": loaded.fingerprint if loaded else None,
+            "fingerprint": loaded.watched_fingerprint if loaded else None,
         }
-        names = manifest.feature_names if manifest and self._with_features else None
-        lines = b"".join([_line(common, row, names) for row in rows])
+        told = _telling(loaded) if loaded and self._with_features else None
+        lines = b"".join([_line(common, row, told) for row in rows])
         try:
             self._spool().append(lines)
         except OSError as error:
@@ -114,9 +113,9 @@ def answered(work: Work, result: Result) -> list[Row]:
         Row(
             number,
             work.contents[place],
-            numbers.matrix[place],
-            {"label": result.labels[place], "probabilities": result.probabilities[place]},
-            result.confidences[place],
+            numbers.watched[place],
+            result.outputs[place],
+            result.confidences[place] if result.confidences else None,
             numbers.warnings[place],
         )
         for place, number in enumerate(work.accepted)
@@ -145,15 +144,15 @@ def failed(work: Work, *, mark: str = "", shadow: bool = False) -> list[Row]:
     ]
 
 
-def shadowed(work: Work, result: Result, labels: Sequence[str]) -> list[Row]:
-    """The lines of what the secondary says to rows the primary answered with ``labels``; features stand there."""
+def shadowed(work: Work, result: Result, outputs: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The lines of what the secondary says to rows the primary answered with ``outputs``; features stand there."""
     return [
         Row(
             number,
             work.contents[place],
-            output={"label": result.labels[place], "probabilities": result.probabilities[place]},
-            confidence=result.confidences[place],
-            warnings=() if result.labels[place] == labels[place] else (DISAGREES,),
+            output=result.outputs[place],
+            confidence=result.confidences[place] if result.confidences else None,
+            warnings=() if agree(outputs[place], result.outputs[place]) else (DISAGREES,),
             status="shadow",
             mark=SHADOW,
         )
@@ -161,11 +160,17 @@ def shadowed(work: Work, result: Result, labels: Sequence[str]) -> list[Row]:
     ]
 
 
-def _line(common: dict[str, Any], row: Row, names: Sequence[str] | None) -> bytes:
-    features = None
-    if names is not None and row.features is not None:
-        # float32, as the model saw them: half the bytes, which counts for a picture's hundreds of numbers
-        features = dict(zip(names, row.features.astype(np.float32), strict=True))
+def _telling(service: Service) -> Callable[[np.ndarray], dict[str, Any]]:
+    """How a row's inputs are written: a row of fields as its caller wrote it, features by name."""
+    contract, names = service.contract, service.predictor.bundle.manifest.watched
+    if service.predictor.encoder is not None:
+        return contract.shown
+    # float32, as the model saw them: half the bytes, which counts for a picture's hundreds of numbers
+    return lambda row: dict(zip(names, row.astype(np.float32), strict=True))
+
+
+def _line(common: dict[str, Any], row: Row, told: Callable[[np.ndarray], dict[str, Any]] | None) -> bytes:
+    features = told(row.features) if told is not None and row.features is not None else None
     event = {
         "id": f"{common['request_id']}:{row.number}{':' if row.mark else ''}{row.mark}",
         **common,

@@ -6,7 +6,7 @@ raw path), so that a scan of unknown addresses cannot grow them. Does not belong
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from math import inf
 
 from flask import Flask
@@ -182,18 +182,20 @@ class Metrics:
         version: str,
         slot: str,
         *,
-        labels: Iterable[str],
-        confidences: Iterable[float],
+        labels: Sequence[str],
+        confidences: Sequence[float],
+        rows: int,
         seconds: float,
     ) -> None:
-        """Count the answered rows of one request."""
+        """Count the answered ``rows`` of one request, by label where the answers are labels."""
         pair = self._problem_histograms.get((problem, slot))
         if pair is None:
             pair = (self._inference.labels(problem, slot), self._confidence.labels(problem))
             self._problem_histograms[problem, slot] = pair
         pair[0].observe(seconds)
-        for label, confidence in zip(labels, confidences, strict=True):
+        for confidence in confidences:
             pair[1].observe(confidence)
+        for label in labels or [""] * rows:
             key = (problem, version, slot, label)
             counter = self._label_counters.get(key)
             if counter is None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from artpulse_api.rows import MAX_ROWS
 from artpulse_api.slots import Service
+from artpulse_core.data.fields import Field
 
 REF = "#/components/schemas/{model}"
 
@@ -28,7 +29,12 @@ def rows(services: Mapping[str, Service]) -> dict[str, Any]:
     references = [{"$ref": REF.format(model=service.contract.row_model.__name__)} for service in tables]
     widths = [len(service.contract.fields) for service in tables]
     row = references[0] if len(references) == 1 else {"anyOf": references}
-    values = {"type": "array", "items": {"type": "number"}, "minItems": min(widths), "maxItems": max(widths)}
+    values = {
+        "type": "array",
+        "items": {"type": ["number", "string", "null"]},
+        "minItems": min(widths),
+        "maxItems": max(widths),
+    }
     record = _object({"values": values})
 
     def listed(name: str, items: dict[str, Any]) -> dict[str, Any]:
@@ -78,12 +84,16 @@ def example_picture() -> bytes:
     return buffer.getvalue()
 
 
-def _example(service: Service) -> dict[str, float]:
+def _example(service: Service) -> dict[str, Any]:
     golden = service.predictor.bundle.golden["rows"]
-    names = service.contract.names
     if golden:
-        return dict(zip(names, golden[0]["features"], strict=True))
-    return {item.name: (item.minimum + item.maximum) / 2 for item in service.contract.fields}
+        return service.contract.shown(np.array(golden[0]["features"], dtype=np.float64))
+    return service.contract.shown(np.array([_middle(item) for item in service.contract.fields]))
+
+
+def _middle(item: Field) -> float:
+    low, high = np.nan_to_num(np.array(item.bounds), posinf=1.0, neginf=-1.0)
+    return float(low if item.kind == "category" else (low + high) / 2)
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

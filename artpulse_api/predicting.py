@@ -78,6 +78,7 @@ def respond(serving: Serving, call: Call, served: Served, work: Work) -> Respons
         service.name,
         labels=result.labels,
         confidences=result.confidences,
+        rows=len(result.outputs),
         seconds=result.seconds,
     )
     rows = events.answered(work, result)

@@ -11,7 +11,9 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from artpulse_api import events
 from artpulse_api.events import Asked, EventLog
@@ -34,26 +36,26 @@ STOP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Job:
-    """Rows the primary answered with ``labels``, for the secondary of the same snapshot."""
+    """Rows the primary answered with ``outputs``, for the secondary of the same snapshot."""
 
     served: Served
     work: Work
     asked: Asked
-    labels: tuple[str, ...]
+    outputs: Sequence[Mapping[str, Any]]
 
     @classmethod
     def of(cls, served: Served, work: Work, asked: Asked, result: Result) -> Job:
         """Keep the numbers instead of the picture where both models take the same ones."""
         secondary = served.secondary
-        if secondary is None or secondary.fingerprint == result.service.fingerprint:
+        if secondary is None or secondary.takes == result.service.takes:
             numbers = result.numbers
             work = replace(work, numbers=lambda _: numbers, size=numbers.matrix.nbytes)
-        return cls(served, work, asked, tuple(result.labels))
+        return cls(served, work, asked, result.outputs)
 
     @property
     def rows(self) -> int:
         """How many rows it has."""
-        return len(self.labels)
+        return len(self.outputs)
 
 
 class Shadow:
@@ -150,7 +152,7 @@ class Shadow:
                 version = served.slot("secondary").version
                 log.error("version %d of %s fails in the shadow: %s", version, problem, error)
         else:
-            rows = events.shadowed(job.work, result, job.labels)
+            rows = events.shadowed(job.work, result, job.outputs)
             differ = sum(events.DISAGREES in row.warnings for row in rows)
             self._metrics.shadow_compared(problem, job.rows, differ)
         latency = round((time.perf_counter() - begun) * 1000, 3)

@@ -39,9 +39,15 @@ class Service:
         return self.predictor.bundle.contract
 
     @property
-    def fingerprint(self) -> str:
-        """Of the feature set: equal ones compute the same numbers."""
-        return self.predictor.bundle.manifest.fingerprint
+    def takes(self) -> str:
+        """What must be equal for two models to take the same input matrix: features of a picture, or the fields."""
+        manifest = self.predictor.bundle.manifest
+        return manifest.contract_digest if self.predictor.encoder is not None else manifest.fingerprint
+
+    @property
+    def watched_fingerprint(self) -> str:
+        """Of what events keep of a row; equal ones mean the same columns."""
+        return self.predictor.bundle.manifest.watched_fingerprint
 
     @property
     def uri(self) -> str:

@@ -15,15 +15,27 @@ import numpy as np
 
 from artpulse_api.slots import Service
 from artpulse_core.errors import Issue
+from artpulse_core.model.finish import Prediction
+
+NOTHING = Prediction()
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Rows as one model takes them (n × f), their warnings, and what joins the answer."""
+    """Rows as one model takes them (n × f), their warnings, what joins the answer, and what events keep of them.
+
+    ``kept`` (n × w) are the watched columns where the model's own are too many to keep.
+    """
 
     matrix: np.ndarray
     warnings: Sequence[Sequence[str]]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    kept: np.ndarray | None = None
+
+    @property
+    def watched(self) -> np.ndarray:
+        """What events keep, n × w."""
+        return self.matrix if self.kept is None else self.kept
 
 
 @dataclass(frozen=True)
@@ -45,13 +57,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Result:
-    """What one model says to the accepted rows; ``seconds`` is what it needed."""
+    """What one model says to the accepted rows; ``seconds`` is what it needed.
+
+    ``outputs`` are the answers as events keep them, one a row: ``{"label", "probabilities"}``, or ``{"value",
+    "lower", "upper"}``. ``labels`` and ``confidences`` (of the label given) are one a row, empty for values.
+    """
 
     service: Service
     numbers: Numbers
+    prediction: Prediction
+    outputs: Sequence[Mapping[str, Any]]
     labels: Sequence[str]
-    predictions: Sequence[int]
-    probabilities: Sequence[Mapping[str, float]]
     confidences: Sequence[float]
     seconds: float
 
@@ -60,19 +76,34 @@ def ask(service: Service, work: Work) -> Result:
     """Run the model of ``service``; raises ``ImageRefused`` for a picture, anything else for a model that failed."""
     numbers = work.numbers(service)
     started = time.perf_counter()
-    spread: list[list[float]] = []
-    predictions: list[int] = []
-    if len(numbers.matrix):
-        prediction = service.predictor.predict(numbers.matrix)
-        spread, predictions = prediction.probabilities.tolist(), prediction.predictions.tolist()
+    prediction = service.predictor.predict(numbers.matrix) if len(numbers.matrix) else NOTHING
     seconds = time.perf_counter() - started
     names = service.contract.target.labels
-    return Result(
-        service=service,
-        numbers=numbers,
-        labels=[names[index] for index in predictions],
-        predictions=predictions,
-        probabilities=[dict(zip(names, row, strict=True)) for row in spread],
-        confidences=[row[index] for row, index in zip(spread, predictions, strict=True)],
-        seconds=seconds,
-    )
+    labels: list[str] = []
+    confidences: list[float] = []
+    outputs: list[dict[str, Any]] = []
+    if prediction.values is not None:
+        outputs = _values(prediction)
+    elif prediction.probabilities is not None and prediction.predictions is not None:
+        spread, places = prediction.probabilities.tolist(), prediction.predictions.tolist()
+        labels = [names[index] for index in places]
+        confidences = [row[index] for row, index in zip(spread, places, strict=True)]
+        outputs = [
+            {"label": label, "probabilities": dict(zip(names, row, strict=True))}
+            for label, row in zip(labels, spread, strict=True)
+        ]
+    return Result(service, numbers, prediction, outputs, labels, confidences, seconds)
+
+
+def _values(prediction: Prediction) -> list[dict[str, Any]]:
+    columns = [
+        np.asarray(column).tolist() for column in (prediction.values, prediction.lower, prediction.upper)
+    ]
+    return [dict(zip(("value", "lower", "upper"), row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two outputs say the same: the same label, or a value inside the first one's interval."""
+    if "label" in one:
+        return bool(one["label"] == other.get("label"))
+    return bool(one["lower"] <= other["value"] <= one["upper"])

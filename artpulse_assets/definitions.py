@@ -19,7 +19,7 @@ from artpulse_assets.schedules import build_schedules
 from artpulse_assets.sensors import build_sensors
 from artpulse_core import settings
 from artpulse_core.data import problems as problem_files
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 
 # Data versions of outputs and dagster-mlflow are marked beta; each use would say so on every run.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)

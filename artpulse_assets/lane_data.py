@@ -11,10 +11,10 @@ import dagster as dg
 from artpulse_assets import report
 from artpulse_assets.lane_watch import feedback
 from artpulse_assets.pipeline import dataset as dataset_module
-from artpulse_assets.pipeline import ingest
+from artpulse_assets.pipeline import frames, ingest, schema
 from artpulse_assets.pipeline import split as split_module
 from artpulse_assets.resources import Workshop
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.exchange.files import write_whole
 
 LISTING = "listing"  # travels with the tables, in Parquet too: the folder a dataset was made from, whatever was listed since
@@ -27,17 +27,24 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         **common(
-            "raw", "The pictures: path, label, group. Reads names, not bytes.", ingest.VERSION, {"image"}
+            "raw",
+            "The pictures: path, label, group. Reads names, not bytes."
+            if problem.noun == "picture"
+            else "The rows of the table: fields and target as the contract reads them.",
+            ingest.VERSION,
+            {"image"} if problem.noun == "picture" else {"csv"},
         ),
         check_specs=[
             dg.AssetCheckSpec(
-                "every_file_counts", asset=[name, "raw"], description="No file had to be left out."
+                "every_file_counts",
+                asset=[name, "raw"],
+                description=f"No {'file' if problem.noun == 'picture' else 'row'} had to be left out.",
             )
         ],
     )
     def raw(context: dg.AssetExecutionContext, workshop: Workshop) -> Iterator[Any]:
         with report.failures():
-            listing = ingest.list_pictures(problem, workshop.settings)
+            listing = ingest.list_data(problem, workshop.settings)
             frame = listing.frame
             refused = frame[frame["reason"] != ""]
             _enough(problem, workshop, frame.loc[frame["reason"] == "", "label"])
@@ -47,10 +54,10 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             frame,
             data_version=dg.DataVersion(listing.digest),
             metadata={
-                "folder": str(listing.root),
+                "source": str(listing.root),
                 "listing": listing.digest,
                 "synthetic": listing.synthetic,
-                "pictures": len(frame) - len(refused),
+                f"{problem.noun}s": len(frame) - len(refused),
                 "labels": int(frame["label"].replace("", None).nunique()),
                 "groups": int(frame["group"].replace("", None).nunique()),
                 "refused": report.table(refused[["path", "reason", "message"]].to_dict("records")),
@@ -67,33 +74,37 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     @dg.asset(
         **common(
             "features",
-            f"Numbers of every picture: the feature set {problem.features}.",
+            f"Numbers of every picture: the feature set {problem.features}."
+            if problem.noun == "picture"
+            else "The fields of every row with the digest of its content.",
             ingest.VERSION,
             {"parquet", "numpy"},
         ),
         ins={"raw": dg.AssetIn([name, "raw"])},
         check_specs=[
             dg.AssetCheckSpec(
-                "every_picture_read", asset=[name, "features"], description="No picture was refused."
+                f"every_{problem.noun}_read",
+                asset=[name, "features"],
+                description=f"No {problem.noun} was refused.",
             )
         ],
     )
     def features(context: dg.AssetExecutionContext, workshop: Workshop, raw: Any) -> Iterator[Any]:
         with report.failures():
-            root = ingest.folder(problem, workshop.settings)
+            root = ingest.place(problem, workshop.settings)
             found = ingest.extract(
                 problem,
                 raw,
                 root,
                 workshop.settings.cache / "features",
-                report.progress(context, "pictures read"),
+                report.progress(context, f"{problem.noun}s read"),
             )
         found.frame.attrs[LISTING] = raw.attrs.get(LISTING, "")
         refused = found.frame[found.frame["reason"] != ""]
-        context.log.info(f"{found.computed} pictures computed, {found.reused} taken from the cache")
+        context.log.info(f"{found.computed} {problem.noun}s computed, {found.reused} taken from the cache")
         yield dg.Output(
             found.frame,
-            data_version=dg.DataVersion(dataset_module.digest(found.frame)),
+            data_version=dg.DataVersion(frames.digest(found.frame)),
             metadata={
                 "feature_set": problem.features,
                 "computed": found.computed,
@@ -102,7 +113,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             },
         )
         yield dg.AssetCheckResult(
-            check_name="every_picture_read",
+            check_name=f"every_{problem.noun}_read",
             passed=not len(refused),
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"refused": report.table(refused[["path", "reason", "message"]].to_dict("records"))},
@@ -119,7 +130,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         check_specs=[
             dg.AssetCheckSpec("schema", asset=[name, "dataset"], description="pandera, from the contract."),
             dg.AssetCheckSpec(
-                "enough_to_learn_from", asset=[name, "dataset"], description="Labels and pictures per label."
+                "enough_to_learn_from", asset=[name, "dataset"], description="Labels, and examples of each."
             ),
             dg.AssetCheckSpec("nothing_in_quarantine", asset=[name, "dataset"]),
         ],
@@ -135,7 +146,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         )
         reasons = {str(key): int(count) for key, count in quarantine["reason"].value_counts().items()}
         shortages = dataset_module.shortages(problem, frame["label"], reasons)
-        broken = dataset_module.failures(problem, frame) if len(frame) else []
+        broken = schema.failures(problem, frame, names=frames.columns(problem)) if len(frame) else []
         for check, issues in (("enough_to_learn_from", shortages), ("schema", broken)):
             yield dg.AssetCheckResult(
                 check_name=check,
@@ -157,16 +168,16 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
             dataset_module.refuse(problem, [*shortages, *broken])
         yield dg.Output(
             frame,
-            data_version=dg.DataVersion(dataset_module.digest(frame)),
+            data_version=dg.DataVersion(frames.digest(frame)),
             metadata={
                 "rows": len(frame),
                 "feedback_rows": len(labelled),
-                "feedback": dataset_module.digest(labelled),
+                "feedback": frames.digest(labelled),
                 LISTING: features.attrs.get(LISTING, ""),
                 "quarantined": len(quarantine),
                 "quarantine": report.table(quarantine.to_dict("records")),
                 "labels": report.table(
-                    {"label": label, "pictures": count}
+                    {"label": label, f"{problem.noun}s": count}
                     for label, count in frame["label"].value_counts().items()
                 ),
             },
@@ -203,7 +214,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()
         yield dg.Output(
             frame,
-            data_version=dg.DataVersion(dataset_module.digest(frame[["id", "side", "fold"]])),
+            data_version=dg.DataVersion(frames.digest(frame[["id", "side", "fold"]])),
             metadata={
                 **{side: int((frame["side"] == side).sum()) for side in ("train", "test", "excluded")},
                 "units": int(frame["unit"].nunique()),

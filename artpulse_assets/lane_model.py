@@ -10,24 +10,43 @@ from typing import Any
 import dagster as dg
 import orjson
 
-from artpulse_assets import report
-from artpulse_assets.pipeline import candidates, dataset, evaluate
-from artpulse_assets.pipeline.candidates import ALGORITHMS, SOFT_VOTE, Candidate
+from artpulse_assets import metric_names, report
+from artpulse_assets.pipeline import candidates, estimators, evaluate, frames
+from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.resources import MlflowRuns, Workshop
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 
 Common = Callable[[str, str, str, set[str]], dict[str, Any]]
 ACTOR = "dagster"
+SKIPPED = "left_out"  # the key of a candidate document that says why there is no candidate
 
 
 def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     """The candidates (one asset each), the leaderboard, the challenger and the champion."""
-    fitted = [_candidate(problem, common, algorithm) for algorithm in ALGORITHMS]
-    return [*fitted, _vote(problem, common), _leaderboard(problem, common), *_governed(problem, common)]
+    single = estimators.field(problem)
+    fitted = [_candidate(problem, common, algorithm) for algorithm in single]
+    mean = [_mean(problem, common, single)] if len(single) > 1 else []
+    return [*fitted, *mean, _leaderboard(problem, common), *_governed(problem, common)]
+
+
+def _field(problem: Problem) -> tuple[str, ...]:
+    """All candidates of the lane, the mean of the others last."""
+    single = estimators.field(problem)
+    return (*single, estimators.together(problem)) if len(single) > 1 else single
 
 
 def _inputs(problem: Problem, algorithms: tuple[str, ...]) -> dict[str, dg.AssetIn]:
     return {name: dg.AssetIn([problem.name, "candidates", name]) for name in algorithms}
+
+
+def _fitted(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The candidate documents that are more than a note why there is none."""
+    return {name: document for name, document in made.items() if SKIPPED not in document}
+
+
+def _left_out(context: dg.AssetExecutionContext, reason: str) -> dg.Output[dict[str, Any]]:
+    context.log.info(f"left out: {reason}")
+    return dg.Output({SKIPPED: reason}, data_version=dg.DataVersion(reason), metadata={"left_out": reason})
 
 
 def _candidate(problem: Problem, common: Common, algorithm: str) -> dg.AssetsDefinition:
@@ -39,38 +58,48 @@ def _candidate(problem: Problem, common: Common, algorithm: str) -> dg.AssetsDef
             {"sklearn", "onnx", "mlflow"},
         ),
         ins={"split": dg.AssetIn([problem.name, "split"])},
+        deps=[dg.AssetKey([problem.name, "data_quality"])],
     )
     def candidate(
         context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any
     ) -> dg.Output[dict[str, Any]]:
-        rows = dataset.train_rows(problem, split)
+        effort = workshop.effort(context.run.tags)
+        rows = frames.train_rows(problem, split)
+        if reason := estimators.left_out(problem, algorithm, effort, len(rows.y)):
+            return _left_out(context, reason)
         with report.failures():
-            made = candidates.fit(rows, algorithm, seed=problem.training.seed, memo=workshop.memo)
+            made = candidates.fit(
+                rows, algorithm, training=problem.training, effort=effort, memo=workshop.memo
+            )
         return _record(context, workshop, runs, problem, rows, made)
 
     return candidate
 
 
-def _vote(problem: Problem, common: Common) -> dg.AssetsDefinition:
+def _mean(problem: Problem, common: Common, single: tuple[str, ...]) -> dg.AssetsDefinition:
+    name = estimators.together(problem)
+
     @dg.asset(
         **common(
-            f"candidates/{SOFT_VOTE}",
-            "The mean of the other candidates' probabilities.",
+            f"candidates/{name}",
+            "The mean of the other candidates' answers.",
             candidates.VERSION,
             {"onnx", "mlflow"},
         ),
-        ins={"split": dg.AssetIn([problem.name, "split"]), **_inputs(problem, tuple(ALGORITHMS))},
+        ins={"split": dg.AssetIn([problem.name, "split"]), **_inputs(problem, single)},
     )
-    def soft_vote(
+    def mean(
         context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any, **members: Any
     ) -> dg.Output[dict[str, Any]]:
-        rows = dataset.train_rows(problem, split)
+        field = [Candidate.from_dict(document) for document in _fitted(members).values()]
+        if len(field) < 2:
+            return _left_out(context, "there is only one other candidate")
+        rows = frames.train_rows(problem, split)
         with report.failures():
-            field = [Candidate.from_dict(members[name]) for name in ALGORITHMS]
-            made = candidates.vote(rows, field, memo=workshop.memo)
+            made = candidates.vote(rows, name, field, memo=workshop.memo)
         return _record(context, workshop, runs, problem, rows, made)
 
-    return soft_vote
+    return mean
 
 
 def _record(
@@ -84,8 +113,7 @@ def _record(
     """Show a fitted candidate and give it an MLflow run with its model, unless one holds it already."""
     from artpulse_assets.pipeline import tracking
 
-    k = len(rows.labels)
-    quick = evaluate.quick(rows.y, made.out_of_fold, k)
+    quick = evaluate.quick(rows, made.out_of_fold, problem.metric)
     run_id = runs.finished(made.key)
     if run_id is None:
         tags = {
@@ -113,7 +141,7 @@ def _record(
 
 
 def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
-    field = (*ALGORITHMS, SOFT_VOTE)
+    field = _field(problem)
 
     @dg.asset(
         **common(
@@ -127,50 +155,51 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "beats_a_dummy",
                 asset=[problem.name, "leaderboard"],
-                description="The choice beats always answering the most frequent label.",
+                description="The choice beats an answer that looks at no input.",
             )
         ],
     )
     def leaderboard(workshop: Workshop, split: Any, **made: Any) -> Iterator[Any]:
         from artpulse_assets.pipeline import eda, figures
 
-        rows = dataset.train_rows(problem, split)
+        rows = frames.train_rows(problem, split)
         units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
-        training = problem.training
+        metric = problem.metric
+        present = [Candidate.from_dict(document) for document in _fitted(made).values()]
         board = evaluate.leaderboard(
-            rows, units, [Candidate.from_dict(made[name]) for name in field], training.metric, training.seed
+            rows, units, present, metric, problem.training.seed, chosen=problem.training.chosen
         )
         drawn = figures.of_leaderboard(board, workshop.memo).pictures
         eda.write_figures(workshop.settings.artifacts(problem.name), drawn)
-        best = board["rows"][0]
+        best, dummy = board["rows"][0], board["baseline"][metric]
+        shown = evaluate.shown_metrics(rows.task, metric)
+        chosen = next(item for item in present if item.algorithm == board["chosen"])
         yield dg.Output(
-            board,
+            {**board, "candidate": chosen.to_dict()},
             data_version=dg.DataVersion(best["key"]),
             metadata={
                 "chosen": board["chosen"],
-                training.metric: best[training.metric]["value"],
+                metric: best[metric]["value"],
                 "candidates": report.table(
-                    {name: row[name] for name in ("algorithm", "macro_f1", "accuracy", "seconds", "chosen")}
+                    {name: row[name] for name in ("algorithm", *shown, "seconds", "chosen")}
                     for row in board["rows"]
                 ),
                 **{name: report.picture(png, name) for name, png in drawn.items()},
             },
         )
+        worst = best[metric]["high" if metric_names.lower_is_better(metric) else "low"]
         yield dg.AssetCheckResult(
             check_name="beats_a_dummy",
-            passed=best[training.metric]["low"] > board["baseline"][training.metric],
+            passed=metric_names.gain(metric, worst, dummy) > 0,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "dummy": board["baseline"][training.metric],
-                "lower_bound": best[training.metric]["low"],
-            },
+            metadata={"dummy": dummy, "bound": worst},
         )
 
     return leaderboard
 
 
 def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
-    field = (*ALGORITHMS, SOFT_VOTE)
+    field = _field(problem)
 
     @dg.asset(
         **common(
@@ -213,7 +242,8 @@ def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 raw,
                 split,
                 leaderboard,
-                made,
+                _fitted(made),
+                effort=workshop.effort(context.run.tags),
                 settings=workshop.settings,
                 database=workshop.database,
                 registry=workshop.registry,
@@ -246,10 +276,13 @@ def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 "rules": report.table(done.verdict["rules"]),
                 **{name: metric["value"] for name, metric in done.evaluation["metrics"].items()},
                 "per_label": report.table(
-                    {"label": label, **row} for label, row in done.evaluation["per_label"].items()
+                    {"label": label, **row} for label, row in done.evaluation.get("per_label", {}).items()
                 ),
-                "cv_grouped_macro_f1": report.interval(done.evaluation["cv"]["grouped"]["macro_f1"]),
-                "cv_random_macro_f1": report.interval(done.evaluation["cv"]["random"]["macro_f1"]),
+                **{
+                    f"cv_{kind}_{problem.metric}": report.interval(figures_of[problem.metric])
+                    for kind, figures_of in done.evaluation["cv"].items()
+                    if problem.metric in figures_of
+                },
                 **{name: report.picture(png, name) for name, png in done.pictures.items()},
                 "model_card": dg.MetadataValue.md(done.card),
             },

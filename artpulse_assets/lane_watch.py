@@ -12,7 +12,7 @@ from pydantic import Field
 from artpulse_assets import report
 from artpulse_assets.pipeline import ingest, watch
 from artpulse_assets.resources import Workshop
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 
 
 class Window(dg.Config):
@@ -46,7 +46,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
         )
     )
     def labelled_events(workshop: Workshop) -> dg.Output[Any]:
-        from artpulse_assets.pipeline.dataset import digest
+        from artpulse_assets.pipeline.frames import digest
         from artpulse_core.store import events
 
         with report.failures():

@@ -15,9 +15,11 @@ from dagster._core.definitions.decorators.hook_decorator import event_list_hook 
 
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core import settings as settings_module
+from artpulse_core.errors import SettingsError
 from artpulse_core.settings import Settings
 
 if TYPE_CHECKING:
+    from artpulse_assets.pipeline.estimators import Effort
     from artpulse_core.control.registry import Registry
     from artpulse_core.store.database import Database
 
@@ -45,6 +47,17 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic on
         database = Database(self.settings.database)
         database.migrate()
         return database
+
+    def effort(self, tags: Mapping[str, str]) -> "Effort":
+        """How much is tried: what the run is tagged with (``effort``), else the setting. Raises ``SettingsError``."""
+        stated = tags.get("effort", self.settings.effort)
+        if stated not in ("quick", "full"):
+            raise SettingsError(f"The tag effort is {stated!r}; it is quick or full.")
+        return "quick" if stated == "quick" else "full"
+
+    def skips_quality(self, tags: Mapping[str, str]) -> bool:
+        """Whether the run is tagged to go on where a check of the data would stop it."""
+        return tags.get("skip_quality_checks") == "true"
 
     @cached_property
     def memo(self) -> Memo:

@@ -12,7 +12,7 @@ import orjson
 
 from artpulse_assets import report
 from artpulse_assets.resources import Workshop
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import RegistryError, StoreError
 
 if TYPE_CHECKING:

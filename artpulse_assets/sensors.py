@@ -15,10 +15,10 @@ from artpulse_assets.jobs import train_name
 from artpulse_assets.lane import Lane
 from artpulse_assets.lane_data import LISTING
 from artpulse_assets.lane_watch import feedback
-from artpulse_assets.pipeline import dataset, ingest
+from artpulse_assets.pipeline import frames, ingest
 from artpulse_assets.resources import Workshop
 from artpulse_assets.rollout_sensor import build_rollout_sensor
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError
 
 
@@ -37,7 +37,7 @@ def _new_files(problem: Problem) -> dg.SensorDefinition:
     )
     def new_files(context: dg.SensorEvaluationContext, workshop: Workshop) -> dg.SensorResult | dg.SkipReason:
         try:
-            digest = ingest.listing_digest(ingest.folder(problem, workshop.settings))
+            digest = ingest.listing_digest(ingest.place(problem, workshop.settings))
         except DataError as error:
             return dg.SkipReason(error.message)
         run, trained = _trained(context.instance, problem)
@@ -98,10 +98,10 @@ def _anything_new(instance: dg.DagsterInstance, problem: Problem, workshop: Work
     # The hourly monitoring makes labelled_events anew: compared is what the last training was given.
     told = feedback(problem, workshop)
     _, trained = _trained(instance, problem)
-    if len(told) and dataset.digest(told) != trained.get("feedback"):
+    if len(told) and frames.digest(told) != trained.get("feedback"):
         return True
     try:
-        digest = ingest.listing_digest(ingest.folder(problem, workshop.settings))
+        digest = ingest.listing_digest(ingest.place(problem, workshop.settings))
     except DataError:
         return False
     return bool(digest != trained.get(LISTING))

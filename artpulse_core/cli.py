@@ -33,7 +33,10 @@ COMMANDS: Mapping[str, Entry] = {
     "doctor": Entry(
         "artpulse_core.commands.surroundings:doctor", "Look for what is missing or wrong, and say what to do."
     ),
-    "data": Entry("artpulse_core.commands.data:data", "Generate pictures; show how a folder must look."),
+    "data": Entry(
+        "artpulse_core.commands.data:data",
+        "Add a folder or a CSV of your own; check, find and generate data.",
+    ),
     "images": Entry("artpulse_core.commands.data:images", "Judge picture files."),
     "features": Entry("artpulse_core.commands.data:show_features", "Print the features of pictures."),
     "train": Entry(
@@ -43,6 +46,11 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "retrain": Entry(
         "artpulse_assets.commands.lanes:retrain", "Train a challenger and judge it.", "pipeline"
+    ),
+    "evaluate": Entry(
+        "artpulse_assets.commands.evaluate:evaluate",
+        "Measure a training on rows it has not seen.",
+        "pipeline",
     ),
     "drift": Entry(
         "artpulse_assets.commands.lanes:drift",

@@ -79,7 +79,14 @@ class Settings(BaseModel):
         "ARTPULSE_DATABASE_URL", None, "Events, labels, changes, reports: sqlite:///… or postgresql://…"
     )
     problems: Words = _setting(
-        "ARTPULSE_PROBLEMS", ("art_core5", "art"), "Problems of this installation, comma separated."
+        "ARTPULSE_PROBLEMS",
+        ("art_core5", "art", "housing", "heart"),
+        "Problems of this installation, comma separated.",
+    )
+    effort: Literal["quick", "full"] = _setting(
+        "ARTPULSE_EFFORT",
+        "quick",
+        "How much a training tries: quick, or full (minutes, and a little better).",
     )
     default_problem: str = _setting("ARTPULSE_DEFAULT_PROBLEM", "art_core5", "The problem /predict answers.")
     events_features: bool = _setting(
@@ -198,6 +205,11 @@ class Settings(BaseModel):
     def cache(self) -> Path:
         """Results keyed by their inputs: features, splits, fits."""
         return self.home / "cache"
+
+    @property
+    def weights(self) -> Path:
+        """Converted weights of feature sets."""
+        return self.cache / "weights"
 
     @property
     def socket(self) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 
 from artpulse_assets.pipeline import candidates, evaluate, split
 from artpulse_assets.pipeline.candidates import ALGORITHMS, TrainRows
-from artpulse_assets.pipeline.dataset import single
+from artpulse_assets.pipeline.frames import single
 from artpulse_assets.pipeline.memo import Memo, key_of
 from artpulse_core import features
 from artpulse_core.data.images import scan

@@ -1,7 +1,11 @@
 """How often the shipped policy promotes and rejects, on simulated pairs of models, and how fast.
 
-Run ``python benchmarks/gate.py [--simulations N]``. Champion and challenger are right on correlated rows:
-``agree`` is the share of rows on which the challenger repeats the champion's answer before it is changed.
+Run ``python benchmarks/gate.py [--simulations N] [--task classification|regression]``. Classes: champion and challenger
+are right on correlated rows; ``agree`` is the share of rows on which the challenger repeats the champion's answer before
+it is changed. Numbers: the errors of the two correlate by ``agree``, the challenger's are ``change`` larger, and both are
+normal or of heavy tails. ``t3``: as Student's t with 3 degrees of freedom, whose squares have no variance. ``rare p``: the
+challenger is 3 % better on most rows and far off on a share p of them, so that both have the same expected RMSE; what
+is hardly ever in the test rows cannot be judged by them. Slices: four regions and five price bands.
 """
 
 from __future__ import annotations
@@ -65,12 +69,96 @@ def rates(policy: Policy, count: int, seed: int, n: int, **how: object) -> Count
     return found
 
 
+def errors(
+    rng: np.random.Generator, n: int, *, agree: float, change: float, tail: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of champion and challenger on n rows."""
+    shared, first, second = rng.normal(0.0, 0.4, (3, n))
+    old, new = (np.sqrt(agree) * shared + np.sqrt(1.0 - agree) * own for own in (first, second))
+    if tail.startswith("t"):
+        scale = np.sqrt(float(tail[1:]) / rng.chisquare(float(tail[1:]), n))
+        old, new = old * scale, new * scale
+    elif tail.startswith("rare"):
+        p, bulk = float(tail.split()[1]), 0.97
+        off = np.sqrt((1.0 - bulk**2 * (1.0 - p)) / p)
+        new = np.where(rng.random(n) < p, off * second, bulk * new)
+    return old, new * (1.0 + change)
+
+
+def numbers(rng: np.random.Generator, n: int, **how: object) -> Evidence:
+    """Fresh evidence of two models that answer numbers, with intervals set on as many other rows."""
+    y = rng.gamma(3.0, 0.7, n)
+    old, new = errors(rng, n, **how)  # type: ignore[arg-type]  # options of a world pass through
+    half = np.quantile(np.abs(errors(rng, n, **how)[1]), 0.9)  # type: ignore[arg-type]
+    bands = np.searchsorted(np.quantile(y, [0.2, 0.4, 0.6, 0.8]), y)
+    return Evidence.from_values(
+        y,
+        y + old,
+        y + new,
+        test_hash="t",
+        champion_test_hash="t",
+        generated_at=NOW,
+        intervals=(y + new - half, y + new + half),
+        slices={"region": rng.integers(0, 4, n), "band": bands},
+    )
+
+
+def value_cases(policy: Policy, count: int) -> None:
+    """One line for each case of models that answer numbers, then the time for 10,000 rows."""
+    cases: list[tuple[str, float, tuple[int, ...], tuple[str, ...]]] = [
+        (
+            "equal",
+            0.0,
+            (300, 4000),
+            ("normal", "t5", "t3", "t2.2", "rare 0.05", "rare 0.01", "rare 0.002"),
+        ),
+        ("3 % worse", 0.03, (4000,), ("normal", "t5", "t3")),
+        ("3 % better", -0.03, (4000,), ("normal", "t5", "t3")),
+        ("6 % better", -0.06, (1000,), ("normal", "t5", "t3")),
+    ]
+    rule = policy.regression.superiority.model_copy(
+        update={"resamples": 500}
+    )  # a verdict in a quarter of the time
+    section = policy.regression.model_copy(update={"superiority": rule})
+    fewer = policy.model_copy(update={"regression": section})
+    for name, change, sizes, tails in cases:
+        for n in sizes:
+            for tail in tails:
+                for agree in (0.95, 0.8):
+                    found: Counter[str] = Counter()
+                    for i in range(count):
+                        evidence = numbers(
+                            np.random.default_rng([11, i]), n, agree=agree, change=change, tail=tail
+                        )
+                        found[evaluate(fewer, evidence, now=NOW, seed=i).decision] += 1
+                    print(f"{name:12s} n={n:5d} {tail:10s} agree {agree:.2f}:  {shares(found, count)}")
+    evidence = numbers(np.random.default_rng(0), 10_000, agree=0.9, change=-0.03, tail="normal")
+    start = time.perf_counter()
+    evaluate(policy, evidence, now=NOW, seed=0)
+    took = time.perf_counter() - start
+    print(f"10,000 rows, {policy.regression.superiority.resamples} resamples: {took:.2f} s")
+
+
+def shares(found: Counter[str], count: int) -> str:
+    """The decisions as shares of ``count``."""
+    return "  ".join(f"{d} {found[d] / count:6.1%}" for d in ("promote", "reject", "inconclusive"))
+
+
 def main() -> None:
-    """Print one line for each case, then the time for 10,000 rows."""
+    """Print one line for each case, then the time for 10,000 rows, for each task."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--simulations", type=int, default=300)
-    count = parser.parse_args().simulations
+    parser.add_argument("--task", choices=("classification", "regression"))
+    options = parser.parse_args()
     policy = load_policy()
+    if options.task != "regression":
+        class_cases(policy, options.simulations)
+    if options.task != "classification":
+        value_cases(policy, options.simulations)
+
+
+def class_cases(policy: Policy, count: int) -> None:
+    """One line for each case of models that answer classes, then the time for 10,000 rows."""
     cases: list[tuple[str, float, int | None, tuple[int, ...]]] = [
         ("equal", 0.0, None, (60, 300, 1000, 2000)),
         ("3 points worse on one class", -0.03, 0, (1000, 2000)),
@@ -82,10 +170,9 @@ def main() -> None:
             for base in (0.6, 0.8):
                 for agree in (1.0, 0.9, 0.8, 0.0):
                     found = rates(policy, count, 7, n, base=base, agree=agree, change=change, only=only)
-                    shares = "  ".join(
-                        f"{d} {found[d] / count:6.1%}" for d in ("promote", "reject", "inconclusive")
+                    print(
+                        f"{name:30s} n={n:5d} accuracy {base:.2f} agree {agree:.1f}:  {shares(found, count)}"
                     )
-                    print(f"{name:30s} n={n:5d} accuracy {base:.2f} agree {agree:.1f}:  {shares}")
     y, old, new = pair(np.random.default_rng(0), 10_000, base=0.8, agree=0.8, change=0.03, only=None)
     rng = np.random.default_rng(1)
     old_p, new_p = soft(old, rng, 0.5), soft(new, rng, 0.5)

@@ -124,6 +124,10 @@ def _setup(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     stand_in = types.ModuleType("setuptools")
     stand_in.__dict__.update(setup=lambda **words: given.update(words), find_packages=lambda **_: [])
     monkeypatch.setitem(sys.modules, "setuptools", stand_in)
+    building = types.ModuleType("setuptools.command.build_py")
+    building.__dict__.update(build_py=object)
+    monkeypatch.setitem(sys.modules, "setuptools.command", types.ModuleType("setuptools.command"))
+    monkeypatch.setitem(sys.modules, "setuptools.command.build_py", building)
     runpy.run_path(str(ROOT / "setup.py"))
     return given
 

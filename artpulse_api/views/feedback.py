@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from flask import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from artpulse_api import control_client
 from artpulse_api.documents import FeedbackStored
@@ -24,7 +24,19 @@ class Feedback(BaseModel):
 
     request_id: Annotated[str, Field(pattern=rf"^[0-9A-HJKMNP-TV-Z]{{{LENGTH}}}$")]
     row: Annotated[int, Field(ge=0, lt=1000)] = 0
-    label: Annotated[str, Field(min_length=1, max_length=200)]
+    label: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    value: Annotated[float | None, Field(allow_inf_nan=False)] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Feedback:
+        if (self.label is None) == (self.value is None):
+            raise ValueError("give the truth as either label or value")
+        return self
+
+    @property
+    def truth(self) -> str:
+        """The truth as it is stored."""
+        return repr(self.value) if self.label is None else self.label
 
 
 def feedback(serving: Serving, call: Call) -> Response:
@@ -32,19 +44,19 @@ def feedback(serving: Serving, call: Call) -> Response:
     sent = _parse(json_body(call.request))
     served = call.snapshot.problems
     labels = {name: item.primary.contract.target.labels for name, item in served.items()}
-    if labels and not any(sent.label in known for known in labels.values()):
+    if sent.label is not None and labels and not any(sent.label in known for known in labels.values()):
         message = f"No served model has the label {sent.label[:60]!r}."
         raise ContractViolation(message, (Issue("/label", "label_unknown", message),))
     control_client.feedback(
         serving.settings.socket,
         request_id=sent.request_id,
         row=sent.row,
-        label=sent.label,
+        label=sent.truth,
         caller=call.caller.id,
         labels=labels,
     )
     return reply.json(
-        {"status": "stored", "request_id": sent.request_id, "row": sent.row, "label": sent.label}
+        {"status": "stored", "request_id": sent.request_id, "row": sent.row, "label": sent.truth}
     )
 
 
@@ -53,7 +65,11 @@ def _parse(body: object) -> Feedback:
         return Feedback.model_validate(body)
     except ValidationError as error:
         issues = tuple(
-            Issue("".join(f"/{escape(str(part))}" for part in item["loc"]), item["type"], item["msg"] + ".")
+            Issue(
+                "".join(f"/{escape(str(part))}" for part in item["loc"]),
+                item["type"],
+                item["msg"].removeprefix("Value error, ") + ".",
+            )
             for item in error.errors(include_url=False)
         )
         raise ContractViolation("The feedback cannot be read.", issues) from None

@@ -21,7 +21,7 @@ def metadata(serving: Serving, call: Call) -> Response:
     contract, manifest = service.contract, service.predictor.bundle.manifest
     document = {
         **_identity(service),
-        "task": "classification",
+        "task": contract.task,
         "input": contract.input,
         "target": contract.target.name,
         "labels": contract.target.labels,

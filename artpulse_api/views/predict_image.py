@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from artpulse_api import pictures
 from artpulse_api.choosing import picture_problem
 from artpulse_api.documents import PictureAnswer
 from artpulse_api.endpoint import Endpoint
+from artpulse_api.errors import RequestRefused
 from artpulse_api.pictures import Picture
 from artpulse_api.predicting import find, respond
 from artpulse_api.serving import Call, Serving
@@ -32,6 +34,9 @@ def predict_image(serving: Serving, call: Call) -> Response:
 def predict_problem_image(serving: Serving, call: Call, problem: str) -> Response:
     """Answer a picture with the model of ``problem``, whose features are taken from it."""
     served = find(serving, call, problem)
+    if served.primary.predictor.feature_set is None:
+        message = f"{problem} answers rows of fields, not pictures: POST them to /predict/{problem}."
+        raise RequestRefused(422, "input_kind", message)
     picture = pictures.from_request(call.request)
     work = Work(
         total=1,
@@ -52,7 +57,19 @@ def _numbers(picture: Picture, service: Service) -> Numbers:
     vector, shown = _features(service, picture.data)
     matrix = vector.reshape(1, -1)
     warnings = service.contract.warnings(matrix)[0] if service.contract.fields else ()
-    return Numbers(matrix, ((*picture.warnings, *warnings),), {"features": shown})
+    return Numbers(
+        matrix, ((*picture.warnings, *warnings),), {"features": shown}, _kept(service, picture.data, shown)
+    )
+
+
+def _kept(service: Service, data: bytes, shown: Mapping[str, float]) -> np.ndarray | None:
+    """What events keep where the features are too many for that."""
+    manifest = service.predictor.bundle.manifest
+    if manifest.watches_all:
+        return None
+    if set(manifest.watched) <= set(shown):
+        return np.array([[shown[name] for name in manifest.watched]])
+    return features.vector(data, service.predictor.pictures.watch).reshape(1, -1)
 
 
 def _features(service: Service, data: bytes) -> tuple[np.ndarray, dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""The candidates: which estimators compete, how they are fitted, and what each leaves behind.
+"""The candidates: how each is fitted, and what it leaves behind.
 
 Belongs here: fitting one algorithm on the train rows, its out-of-fold answers and its exported graph. Test rows
-are not an argument of anything here, so selection cannot see them. Only estimators whose export was proven equal
-are in the list; nothing is pickled.
+are not an argument of anything here, so selection cannot see them. Nothing is pickled. Does not belong here: which
+algorithms there are (``estimators``), comparing them (``evaluate``).
 """
 
 from __future__ import annotations
@@ -10,56 +10,33 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
-from artpulse_assets.pipeline import export
+from artpulse_assets.pipeline import estimators, export
+from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
+from artpulse_core.data.fields import Field, Task
+from artpulse_core.data.problem import Training
 from artpulse_core.errors import DataError
+from artpulse_core.features import table
 
-VERSION = "3"
-SOFT_VOTE = "soft_vote"
-ALGORITHMS = ("logistic_regression", "random_forest", "hist_gradient_boosting", "support_vector_machine")
-WIDE = 50  # more features than this are regularised harder; both settings chosen by grouped cross-validation
-
-CALIBRATION_PARTS = 5
-
-
-def parameters(algorithm: str, width: int) -> dict[str, Any]:
-    """The parameters of ``algorithm`` for ``width`` features. Labels are balanced: groups leave uneven folds."""
-    wide = width > WIDE
-    match algorithm:
-        case "logistic_regression":
-            return {"C": 0.005 if wide else 1.0, "max_iter": 500, "class_weight": "balanced"}
-        case "random_forest":
-            return {"n_estimators": 200, "min_samples_leaf": 2, "class_weight": "balanced"}
-        case "hist_gradient_boosting":
-            return {
-                "max_iter": 80 if wide else 60,
-                "learning_rate": 0.08,
-                "max_leaf_nodes": 8,
-                "min_samples_leaf": 10,
-                "l2_regularization": 1.0,
-                "max_features": 0.2 if wide else 0.6,
-                "max_bins": 32 if wide else 255,
-                # weights make scikit-learn 1.9 find bins by a slow path: 10 s a fit on 650 × 371
-                "class_weight": None if wide else "balanced",
-            }
-        case "support_vector_machine":
-            return {"C": 3.0, "gamma": 0.8 / width if wide else "scale", "class_weight": "balanced"}
-        case _:
-            raise DataError(f"There is no candidate called {algorithm!r}.")
+VERSION = "4"
+SEED = 0  # of encoders: which part of the rows lends targets to which
 
 
 @dataclass(frozen=True)
 class TrainRows:
-    """The rows candidates may see: ``x`` n × f, ``y`` n label indices, ``fold`` n, ``labels`` k names.
+    """The rows candidates may see: input matrix ``x`` n × f, ``y`` n label indices (or n numbers), ``fold`` n,
+    ``labels`` k names (none for a regression).
 
-    ``digest`` pins all of it. Values are float32 numbers held as float64, so that the exported float32 graph
-    sees exactly what was learned from.
+    ``digest`` pins all of it. ``encoding`` names the table set that turns fields into what estimators take ("": the
+    input matrix is that), ``blocks`` the widths of the blocks of a set of pictures. Values are float32 numbers held
+    as float64, so that the exported float32 graph sees exactly what was learned from.
     """
 
     x: np.ndarray
@@ -67,11 +44,25 @@ class TrainRows:
     fold: np.ndarray
     labels: tuple[str, ...]
     digest: str
+    task: Task = "classification"
+    fields: tuple[Field, ...] = ()
+    encoding: str = ""
+    blocks: tuple[int, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Columns of an answer: k probabilities, or one value."""
+        return len(self.labels) if self.task == "classification" else 1
+
+    @cached_property
+    def encoded(self) -> table.Fitted:
+        """All rows as estimators take them, and the arrays of the encoder fitted on all of them."""
+        return encode(self, np.ones(len(self.y), dtype=bool))
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One fitted candidate: out-of-fold probabilities (n × k, train order) and the exported graph in ``folder``."""
+    """One fitted candidate: out-of-fold answers (n × k, train order) and the exported graph in ``folder``."""
 
     algorithm: str
     key: str
@@ -82,7 +73,7 @@ class Candidate:
 
     @property
     def out_of_fold(self) -> np.ndarray:
-        """n × k probabilities, each row answered by a model that had not seen its group."""
+        """n × k probabilities (n × 1 values), each row answered by a model that had not seen its group."""
         return np.asarray(np.load(self.folder / "out_of_fold.npy", allow_pickle=False))
 
     @property
@@ -101,95 +92,132 @@ class Candidate:
         return cls(**{**known, "folder": Path(data["folder"])})
 
 
-def estimator(algorithm: str, width: int, seed: int, parts: int = CALIBRATION_PARTS) -> Any:
-    """A fresh scikit-learn classifier for ``algorithm`` over ``width`` features.
-
-    ``parts`` is how many parts the rows are cut into to calibrate it, at most the rows of the rarest label.
-    """
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
-
-    chosen = parameters(algorithm, width)
-    match algorithm:
-        case "logistic_regression":
-            return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed, **chosen))
-        case "random_forest":
-            return RandomForestClassifier(random_state=seed, n_jobs=1, **chosen)
-        case "hist_gradient_boosting":
-            return HistGradientBoostingClassifier(random_state=seed, **chosen)
-        case _:  # sigmoid calibration gives probabilities that export; SVC's own are deprecated
-            calibrated = CalibratedClassifierCV(SVC(**chosen), method="sigmoid", cv=parts, ensemble=False)
-            return make_pipeline(StandardScaler(), calibrated)
-
-
-def fit(rows: TrainRows, algorithm: str, *, seed: int, memo: Memo) -> Candidate:
+def fit(
+    rows: TrainRows,
+    algorithm: str,
+    *,
+    training: Training,
+    effort: Effort,
+    memo: Memo,
+) -> Candidate:
     """Fit ``algorithm``: one model a fold for the out-of-fold answers, one on all train rows for export.
 
     Raises ``DataError`` when a fold lacks a label, ``ExportError`` when the graph answers otherwise.
     """
-    params = parameters(algorithm, rows.x.shape[1])
+    seed = training.seed
+    params = estimators.parameters(algorithm, rows.task, rows.x.shape[1], training, effort)
     parts = {
         "algorithm": algorithm,
         "params": params,
         "seed": seed,
         "rows": rows.digest,
+        "encoding": table.get(rows.encoding).fingerprint if rows.encoding else "",
+        "blocks": list(rows.blocks),
         "version": VERSION,
         "sklearn": _sklearn_version(),
     }
 
     def build(folder: Path) -> None:
+        from threadpoolctl import threadpool_limits
+
         started = time.perf_counter()
-        answers = cross_predict(rows, rows.fold, algorithm, seed)
-        model = _fitted(rows.x, rows.y, algorithm, seed)
-        graph = export.to_onnx(model, rows.x.shape[1])
-        export.check_parity(graph, rows.x, model.predict_proba(rows.x))
+        # scikit-learn's OpenMP threads spin while they wait: with other work on the cores 2 s became 160
+        with threadpool_limits(limits=1):
+            answers = cross_predict(rows, rows.fold, algorithm, params, seed)
+            matrix = rows.encoded.matrix
+            model = _fitted(rows, matrix, rows.y, algorithm, params, seed)
+        graph = export.to_onnx(model, matrix.shape[1])
+        export.check_parity(graph, matrix, _answers(model, matrix, rows.task), task=rows.task)
         _save(folder, answers, graph, time.perf_counter() - started)
 
     result = memo.make("candidates", parts, build)
     return _candidate(algorithm, result.key, result.folder, params, reused=result.reused)
 
 
-def vote(rows: TrainRows, members: Sequence[Candidate], *, memo: Memo) -> Candidate:
-    """The soft vote: the mean of the members' probabilities, as one graph."""
+def vote(rows: TrainRows, name: str, members: Sequence[Candidate], *, memo: Memo) -> Candidate:
+    """The mean of the members' answers as one graph, called ``name``."""
     parts = {"members": sorted(member.key for member in members), "version": VERSION}
 
     def build(folder: Path) -> None:
         started = time.perf_counter()
         answers = np.mean([member.out_of_fold for member in members], axis=0)
         graph = export.average([member.onnx for member in members])
-        wanted = np.mean([export.run(member.onnx, rows.x) for member in members], axis=0)
-        export.check_parity(graph, rows.x, wanted)
+        matrix = rows.encoded.matrix
+        wanted = np.mean([export.run(member.onnx, matrix) for member in members], axis=0)
+        export.check_parity(graph, matrix, wanted, task=rows.task)
         _save(folder, answers, graph, time.perf_counter() - started)
 
     result = memo.make("candidates", parts, build)
     params = {"members": [member.algorithm for member in members]}
-    return _candidate(SOFT_VOTE, result.key, result.folder, params, reused=result.reused)
+    return _candidate(name, result.key, result.folder, params, reused=result.reused)
 
 
-def cross_predict(rows: TrainRows, fold: np.ndarray, algorithm: str, seed: int) -> np.ndarray:
-    """Out-of-fold probabilities, n × k, for the folds given (grouped ones, or random ones for comparison)."""
-    answers = np.full((len(rows.y), len(rows.labels)), np.nan)
+def encode(rows: TrainRows, inside: np.ndarray) -> table.Fitted:
+    """The rows ``inside`` as estimators take them; targets of other rows are not looked at."""
+    if not rows.encoding:
+        return table.Fitted({}, rows.x[inside])
+    y = rows.y[inside].astype(np.float64)
+    return table.get(rows.encoding).fit(rows.fields, rows.x[inside], y, seed=SEED)
+
+
+def encoded(rows: TrainRows, x: np.ndarray) -> np.ndarray:
+    """Other rows (m × f) as estimators fitted on all of ``rows`` take them."""
+    if not rows.encoding:
+        return x
+    return table.get(rows.encoding).open(rows.encoded.arrays).transform(x)
+
+
+def cross_predict(
+    rows: TrainRows, fold: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
+) -> np.ndarray:
+    """Out-of-fold answers, n × k, for the folds given (grouped ones, or random ones for comparison)."""
+    answers = np.full((len(rows.y), rows.outputs), np.nan)
     for part in np.unique(fold):
         inside = fold != part
-        counts = np.bincount(rows.y[inside], minlength=len(rows.labels))
-        if counts.min() < 2:
-            left = "only 1" if counts.min() else "no"
-            raise DataError(
-                f"Without fold {part} {left} picture of label {rows.labels[int(counts.argmin())]!r} is left to learn "
-                "from: add pictures of other groups to it, or use fewer folds."
-            )
-        model = _fitted(rows.x[inside], rows.y[inside], algorithm, seed)
-        answers[~inside] = model.predict_proba(rows.x[~inside])
+        _enough(rows, inside, int(part))
+        answers[~inside] = fit_predict(rows, inside, rows.x[~inside], algorithm, params, seed)
     return answers
 
 
-def _fitted(x: np.ndarray, y: np.ndarray, algorithm: str, seed: int) -> Any:
-    parts = min(CALIBRATION_PARTS, int(np.bincount(y).min()))
-    return estimator(algorithm, x.shape[1], seed, parts).fit(x, y)
+def fit_predict(
+    rows: TrainRows, inside: np.ndarray, x: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
+) -> np.ndarray:
+    """Answers (m × k) to other rows ``x`` by a model fitted on the rows ``inside`` (mask or indices) alone."""
+    fitted = encode(rows, inside)
+    model = _fitted(rows, fitted.matrix, rows.y[inside], algorithm, params, seed)
+    if rows.encoding:
+        x = table.get(rows.encoding).open(fitted.arrays).transform(x)
+    return _answers(model, x, rows.task)
+
+
+def _enough(rows: TrainRows, inside: np.ndarray, part: int) -> None:
+    if rows.task == "regression":
+        return
+    counts = np.bincount(rows.y[inside], minlength=len(rows.labels))
+    if counts.min() < 2:
+        left = "only 1" if counts.min() else "no"
+        what = "row" if rows.fields and rows.encoding else "picture"
+        raise DataError(
+            f"Without fold {part} {left} {what} of label {rows.labels[int(counts.argmin())]!r} is left to learn "
+            f"from: add {what}s of other groups to it, or use fewer folds."
+        )
+
+
+def _fitted(
+    rows: TrainRows, matrix: np.ndarray, y: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
+) -> Any:
+    parts = 0
+    if rows.task == "classification":
+        parts = min(estimators.CALIBRATION_PARTS, int(np.bincount(y).min()))
+    made = estimators.make(algorithm, rows.task, params, seed=seed, parts=parts, blocks=rows.blocks)
+    return made.fit(matrix, y)
+
+
+def _answers(model: Any, matrix: np.ndarray, task: Task) -> np.ndarray:
+    """n × k probabilities, or n × 1 values."""
+    if task == "classification":
+        return np.asarray(model.predict_proba(matrix))
+    return np.asarray(model.predict(matrix), dtype=np.float64).reshape(-1, 1)
 
 
 def _save(folder: Path, answers: np.ndarray, graph: bytes, seconds: float) -> None:

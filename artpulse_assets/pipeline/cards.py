@@ -1,253 +1,158 @@
-"""The two pages people read: the model card (Markdown) and the drift report (HTML).
+"""The model card (Markdown), after Mitchell et al. 2019, "Model Cards for Model Reporting", arXiv:1810.03993.
 
-Belongs here: turning finished evaluations and drift reports into sentences and tables. Does not belong here:
-measuring anything, or the look of the pages (``artpulse_assets/templates``).
+Belongs here: which facts of a bundle the card shows. Does not belong here: measuring anything, judging figures
+(``card_facts``), or the look of the card (``artpulse_assets/templates``). The keys read are ``document.Evaluation`` and
+``document.CardText``; every sentence follows from one of them, from the contract or the manifest, or holds for every
+model of its task.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+from artpulse_assets.metric_names import CLASSIFICATION, REGRESSION, lower_is_better
+from artpulse_assets.pipeline import card_facts, document
+from artpulse_assets.pipeline.drift_page import drift_html
+from artpulse_assets.pipeline.wording import cell, environment, figure, interval, listed
 
-from artpulse_assets.plots.drift import TESTS
+__all__ = ["cell", "drift_html", "figure", "interval", "model_card"]
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-WEAK_F1 = 0.5
-MOST_CALM = 40
-MOST_REASONS = 12
-METRICS = {
-    "macro_f1": "macro F1",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "top_2": "top-2 accuracy",
-    "top_2_accuracy": "top-2 accuracy",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "calibration error (ECE)",
-    "roc_auc": "ROC AUC",
+MOST_FIELDS = 60
+MOST_IMPORTANT = 15
+MOST_LABELS = 60
+# Said first where a problem says nothing of its own; each holds for every model of that kind.
+NOT_FOR = {
+    "image": (
+        "Judging who made a picture, whether it is genuine, what it is worth, or any person. It knows how the pictures "
+        "of a label looked in its data, and no more.",
+    ),
+    "table": ("Saying why: it knows which rows went with which answer in its data, not what causes what.",),
+}
+ALWAYS = {
+    "classification": 'Inputs of another kind than it learned from. It has no answer for "none of these": every input '
+    "gets one of its labels, however little it fits. Watch the confidence and the drift report.",
+    "regression": 'Inputs of another kind than it learned from. It has no answer for "cannot say": every accepted row '
+    "gets a number, however little it fits. Watch the interval and the drift report.",
+}
+UNATTENDED = "Decisions that nobody looks at: wrong answers are part of its normal work."
+SPLITS = {
+    "grouped": "keeps the rows of a group (an artist, a patient, a series) and near duplicates on one side, which is how "
+    "it will meet a group it has never seen",
+    "spatial": "leaves out whole blocks of the map, so that no neighbour gives a row away",
+    "repeated": "draws the folds anew each time; the interval is that of the mean over the repeats when rows are "
+    "resampled",
+    "random": "ignores groups and neighbours, and is shown for comparison only",
 }
 
 
-EVALUATION = (
-    "metrics",
-    "per_label",
-    "cv",
-    "baseline",
-    "n_train",
-    "n_test",
-    "n_groups",
-    "seconds",
-    "leaderboard",
-    "temperature",
-)
-REPORT = ("problem", "model", "version", "at", "synthetic", "n_current", "n_reference", "score", "reasons")
-
-
-@cache
-def _environment(*, html: bool) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    # Markdown has no autoescape of its own: there every foreign text goes through the ``cell`` filter.
-    environment = Environment(
-        loader=PackageLoader("artpulse_assets"),
-        autoescape=html,  # noqa: S701 - off for Markdown alone, see above
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"cell": cell, "figure": figure, "interval": interval, "metric": metric_name}
-    return environment
-
-
-def cell(value: object) -> str:
-    """Text of unknown origin as one line of Markdown without markup: nothing in it opens a tag, link or column."""
-    text = "".join(c if c.isprintable() else " " for c in str(value))
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*\[\]|~])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"(?<!\w)_|_(?!\w)|^[#+-]", r"\\\g<0>", text)  # inside a word an underscore is no markup
-
-
-def figure(value: Any, digits: int = 3) -> str:
-    """A number as people read it: ``0.671``, ``1,204``, ``–`` when unknown."""
-    if value is None or isinstance(value, bool | str) or not np.isfinite(value):
-        return "–"
-    if isinstance(value, int | np.integer):
-        return f"{value:,}"
-    number = float(value)
-    if number != 0 and (abs(number) < 10**-digits or abs(number) >= 1e6):
-        return f"{number:.2g}"
-    return f"{number:.{digits}f}"
-
-
-def interval(value: Any) -> str:
-    """``0.671 (0.612–0.728)`` from ``{"value", "low", "high"}`` or a plain number."""
-    if not isinstance(value, Mapping):
-        return figure(value)
-    low, high = value.get("low"), value.get("high")
-    bounds = "" if low is None or high is None else f" ({figure(low)}–{figure(high)})"
-    return figure(value.get("value")) + bounds
-
-
-def metric_name(name: str) -> str:
-    """The name people know a metric by."""
-    return METRICS.get(name, name.replace("_", " "))
-
-
 def model_card(
-    manifest: Mapping[str, Any], evaluation: Mapping[str, Any], contract: Mapping[str, Any]
+    manifest: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+    contract: Mapping[str, Any],
+    card: Mapping[str, Any] | None = None,
 ) -> str:
-    """The model card as Markdown: what it is, what it learned from, how good, how far, how it was made.
+    """The model card as Markdown: what it is, what for, what it learned from, how good, how far, how it was made.
 
-    ``manifest`` and ``contract`` as in the bundle (``to_dict``); ``evaluation`` may lack any key, and what is
-    missing is left out of the card rather than made up.
+    ``manifest`` and ``contract`` as in the bundle (``to_dict``); ``evaluation`` and ``card`` (``[card]`` of the problem)
+    as in ``document``. Any key may be missing, and what is missing is left out of the card rather than made up. Of the
+    contract the card reads ``input``, ``target`` (``name``, ``labels``, ``description``, ``unit``, ``positive_label``,
+    ``capped_at``) and ``fields`` (``name``, ``kind``, ``levels``, ``minimum``, ``maximum``, ``nullable``, ``unit``,
+    ``description``); of ``manifest["provenance"]`` also ``weights``: ``[{"name", "licence", "trained_on", "sha256"}]``.
     """
-    target = {"name": "label", "description": "", "labels": [], **contract.get("target", {})}
-    provenance = manifest.get("provenance", {})
+    known = {**dict.fromkeys(document.KEYS), **evaluation}
+    words = {name: _texts((card or {}).get(name)) for name in document.CARD_KEYS}
+    target = {"name": "label", "description": "", "labels": [], "unit": "", **contract.get("target", {})}
+    provenance = dict(manifest.get("provenance") or {})
+    task = _task(known, target)
+    image = contract.get("input") == "image"
+    metric = card_facts.selection_metric(known)
+    cv = {kind: (known["cv"] or {}).get(kind) for kind in document.CV_KINDS}
     return (
-        _environment(html=False)
+        environment(html=False)
         .get_template("model_card.md.j2")
         .render(
             manifest=manifest,
             provenance=provenance,
-            evaluation={**dict.fromkeys(EVALUATION), **evaluation},
+            plain=_plain(provenance),
+            commit=_commit(provenance),
+            evaluation=known,
+            data=known["data"] or {},
+            words=words,
+            not_for=[*(words["not_for"] or NOT_FOR["image" if image else "table"]), ALWAYS[task], UNATTENDED],
             synthetic=bool(provenance.get("synthetic")),
+            task=task,
             target=target,
-            fields=list(contract.get("fields", [])),
-            image=contract.get("input") == "image",
-            dimensions=len(manifest.get("feature_names", [])),
-            cross=_cross_validation(evaluation.get("cv") or {}),
-            weak=_weak(evaluation.get("per_label") or {}),
-            optimism=_optimism(evaluation.get("cv") or {}),
+            fields=list(contract.get("fields") or [])[:MOST_FIELDS],
+            more_fields=len((contract.get("fields") or [])[MOST_FIELDS:]),
+            image=image,
+            dimensions=len(manifest.get("feature_names") or []),
+            metrics=_ordered(known["metrics"] or {}, binary=len(target["labels"]) == 2),
+            metric=metric,
+            lower=metric is not None and lower_is_better(metric),
+            kinds=[kind for kind in cv if cv[kind]],
+            splits=SPLITS,
+            cross=_side_by_side(cv, binary=len(target["labels"]) == 2),
+            flattery=list(card_facts.flattery(known["cv"] or {}, metric)),
+            labels=_per_label(known["per_label"] or {}, target["labels"]),
+            differences=any("difference" in row for row in known["leaderboard"] or ()),
+            tested=any(
+                (row.get("difference") or {}).get("p_value") is not None for row in known["leaderboard"] or ()
+            ),
+            important=((known["importance"] or {}).get("fields") or [])[:MOST_IMPORTANT],
+            weak=card_facts.weak_points(known, [str(label) for label in target["labels"]]),
+            listed=listed,
         )
     )
 
 
-def _cross_validation(cv: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    grouped, random = cv.get("grouped") or {}, cv.get("random") or {}
-    return [(name, grouped.get(name), random.get(name)) for name in dict.fromkeys([*grouped, *random])]
+def _task(evaluation: Mapping[str, Any], target: Mapping[str, Any]) -> str:
+    if evaluation["task"]:
+        return str(evaluation["task"])
+    numbers = not target["labels"] and any(name in (evaluation["metrics"] or {}) for name in REGRESSION)
+    return "regression" if numbers else "classification"
 
 
-def _weak(per_label: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Labels on which the model is wrong about as often as right, worst first."""
-    known = {label: row.get("f1") for label, row in per_label.items()}
-    weak = [(f1, label) for label, f1 in known.items() if f1 is not None and f1 < WEAK_F1]
-    return [label for _, label in sorted(weak)]
+def _texts(value: Any) -> list[str]:
+    """The texts of a key: a list, or one text with a line each; what is blank says nothing."""
+    if value is None:
+        return []
+    texts = value.splitlines() if isinstance(value, str) else [str(item) for item in value]
+    return [text.strip() for text in texts if text.strip()]
 
 
-def _optimism(cv: Mapping[str, Any]) -> float | None:
-    """How much higher macro F1 is when a group may lie on both sides; None when unknown or not higher."""
-
-    def value(kind: str) -> float | None:
-        entry = (cv.get(kind) or {}).get("macro_f1")
-        found = entry.get("value") if isinstance(entry, Mapping) else entry
-        return None if found is None else float(found)
-
-    grouped, random = value("grouped"), value("random")
-    return random - grouped if grouped is not None and random is not None and random > grouped else None
-
-
-def drift_html(report: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
-    """The drift report as one HTML page that needs no other file, script or network.
-
-    ``report``: what ``artpulse_core.drift.detect`` returns with ``problem``, ``model``, ``version``, ``at``,
-    ``synthetic``. ``figures``: caption → PNG, in this order. Names are escaped wherever they come from.
-    """
-    features = {str(name): dict(item) for name, item in (report.get("features") or {}).items()}
-    blamed = sorted((n for n in features if features[n].get("drift")), key=lambda n: -_score(features[n]))
-    calm = sorted((n for n in features if not features[n].get("drift")), key=lambda n: -_score(features[n]))
-    status = _status(report)
-    return (
-        _environment(html=True)
-        .get_template("drift_report.html")
-        .render(
-            report={**dict.fromkeys(REPORT), **report},
-            status=status,
-            verdict=_verdict(status, report, blamed),
-            advice=ADVICE[status],
-            rows=[_row(name, features[name]) for name in (*blamed, *calm[:MOST_CALM])],
-            more=len(calm[MOST_CALM:]),
-            reasons=_reasons(report),
-            images=[(caption, base64.b64encode(png).decode()) for caption, png in figures.items()],
-        )
-    )
-
-
-ADVICE = {
-    "drift": (
-        "Look at recent inputs of the features named here, and at whatever feeds them: a new camera, crop, scale or "
-        "source shows up here first.",
-        "If something upstream broke, mend it; the model needs no change.",
-        "If this is how inputs look from now on, label some recent rows, then retrain: "
-        "drift alone, without new labels or files, starts no training.",
-    ),
-    "ok": ("Nothing needs to be done.",),
-    "insufficient_data": ("Wait for more rows; the next report will say.",),
-}
-
-
-def _status(report: Mapping[str, Any]) -> str:
-    if report.get("status") == "insufficient_data":
-        return "insufficient_data"
-    return "drift" if report.get("drift") else "ok"
-
-
-def _verdict(status: str, report: Mapping[str, Any], blamed: Sequence[str]) -> str:
-    """The first sentence: whether, where, over how many rows, what to do."""
-    rows = int(report.get("n_current") or 0)
-    window = f"{rows:,} row{'' if rows == 1 else 's'}"
-    if status == "insufficient_data":
-        return f"Too early to say: {window} since training {'is' if rows == 1 else 'are'} too few, so wait for more."
-    if status == "ok":
-        reference = int(report.get("n_reference") or 0)
-        return f"No drift: the last {window} look like the {reference:,} the model learned from; there is nothing to do."
-    where = "in how the features relate" if not blamed else f"in {_listed(blamed)}"
-    return f"Drift {where} over the last {window}: find out what changed, and retrain if it is here to stay."
-
-
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    shown = [name if len(name) <= 60 else name[:59] + "…" for name in names[:most]]
-    if len(names) > most:
-        shown.append(f"{len(names) - most} more of the features")
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + f" and {shown[-1]}"
-
-
-def _reasons(report: Mapping[str, Any]) -> list[str]:
-    reasons = [str(reason) for reason in report.get("reasons") or []]
-    more = len(reasons) - MOST_REASONS
-    return (
-        reasons if more <= 0 else [*reasons[:MOST_REASONS], f"And {more} more; the table below names them."]
-    )
-
-
-def _score(item: Mapping[str, Any]) -> float:
-    for key in ("score", "effect"):
-        value = item.get(key)
-        if isinstance(value, int | float) and np.isfinite(value):
-            return abs(float(value))
-    return -1.0
-
-
-def _row(name: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    """One line of the table: a feature's state, evidence, size, p-value, kind of test and medians."""
-    p, test = item.get("p_value"), item.get("test")
-    shown = "–"
-    if isinstance(p, int | float) and np.isfinite(p):
-        shown = "< 0.0001" if p < 1e-4 else f"{p:.4f}"
-    medians = [(item.get(side) or {}).get("median") for side in ("reference", "current")]
+def _plain(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be shown in one cell."""
     return {
-        "name": name,
-        "blamed": bool(item.get("drift")),
-        "score": item.get("score"),
-        "effect": item.get("effect"),
-        "p_value": shown,
-        "test": TESTS.get(str(test), str(test)) if test else "–",
-        "medians": "–" if None in medians else f"{medians[0]:.4g} → {medians[1]:.4g}",
+        name: value
+        for name, value in provenance.items()
+        if isinstance(value, str | int | float) and name != "synthetic" and value != ""
     }
+
+
+def _commit(provenance: Mapping[str, Any]) -> str | None:
+    """The commit, where it is one that can be checked out."""
+    found = str(provenance.get("git_commit") or "")
+    return found if re.fullmatch(r"[0-9a-f]{7,40}", found) else None
+
+
+def _per_label(rows: Mapping[str, Any], labels: Sequence[str]) -> list[tuple[str, Any]]:
+    """Label by label in index order; a stored document has them by name."""
+    order = {str(label): place for place, label in enumerate(labels)}
+    return sorted(rows.items(), key=lambda item: order.get(item[0], len(order)))[:MOST_LABELS]
+
+
+def _ordered(metrics: Mapping[str, Any], *, binary: bool) -> list[tuple[str, Any]]:
+    """Metrics in the order people expect; the second of two labels is no news."""
+    order = [*CLASSIFICATION, *REGRESSION]
+    names = sorted(metrics, key=lambda name: order.index(name) if name in order else len(order))
+    return [(name, metrics[name]) for name in names if not (binary and name == "top2_accuracy")]
+
+
+def _side_by_side(cv: Mapping[str, Mapping[str, Any] | None], *, binary: bool) -> list[tuple[str, list[Any]]]:
+    """Each metric with its value under every kind of split that was measured."""
+    kinds = [metrics for metrics in cv.values() if metrics]
+    names = dict.fromkeys(name for metrics in kinds for name in metrics)
+    ordered = _ordered(dict.fromkeys(names), binary=binary)
+    return [(name, [metrics.get(name) for metrics in kinds]) for name, _ in ordered]

@@ -7,21 +7,15 @@ from the contract, and the rules on how much data is enough. Everything that wou
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from artpulse_assets.pipeline.candidates import TrainRows
-from artpulse_core import features
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pandera.pandas as pa
 
 VERSION = "1"
 QUARANTINE = ["path", "reason", "message"]
@@ -29,35 +23,35 @@ QUARANTINE = ["path", "reason", "message"]
 
 @dataclass(frozen=True)
 class Assembled:
-    """``frame``: one row a picture or labelled event; ``quarantine``: path, reason, message of what was left out."""
+    """``frame``: one row a picture, row or labelled event; ``quarantine``: path, reason, message of what was left out."""
 
     frame: pd.DataFrame
     quarantine: pd.DataFrame
 
 
-def assemble(pictures: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
-    """Join pictures and labelled events into rows with unique ids, in the order of the ids.
+def assemble(rows: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
+    """Join ``rows`` of the data and labelled events into rows with unique ids, in the order of the ids.
 
     Rows that carry a reason already go to quarantine with it. The same content under two labels is a
-    contradiction and both go there; under one label the first path stays. Feedback on a picture of the folder
-    never unseats it: who may ask must not be able to shrink the dataset.
+    contradiction and both go there; under one label the first path stays. Feedback on what
+    the data holds never unseats it: who may ask must not be able to shrink the dataset.
     """
     import pandas as pd
 
-    known = labelled["id"].isin(pictures.loc[pictures["reason"] == "", "id"])
+    known = labelled["id"].isin(rows.loc[rows["reason"] == "", "id"])
     told = labelled.assign(
         reason=labelled["reason"].mask(known, "known_picture"),
-        message=labelled["message"].mask(known, "The folder holds this picture; its own label counts."),
+        message=labelled["message"].mask(known, "The data holds this content; its own truth counts."),
     )
-    parts = [part for part in (pictures, told) if len(part)]
-    everything = pd.concat(parts, ignore_index=True) if parts else pictures
+    parts = [part for part in (rows, told) if len(part)]
+    everything = pd.concat(parts, ignore_index=True) if parts else rows
     refused = everything[everything["reason"] != ""]
     frame = everything[everything["reason"] == ""].sort_values(["id", "path"], kind="stable")
     labels = frame.groupby("id")["label"].transform("nunique")
     conflicts = frame[labels > 1]
     agreed = frame[labels == 1]
     repeats = agreed[agreed.duplicated("id")]
-    rows = [
+    left_out = [
         *refused[QUARANTINE].itertuples(index=False, name=None),
         *(
             (
@@ -70,75 +64,39 @@ def assemble(pictures: pd.DataFrame, labelled: pd.DataFrame) -> Assembled:
         *((path, "duplicate", "The same content is in the dataset already.") for path in repeats["path"]),
     ]
     kept = agreed.drop_duplicates("id").drop(columns=["reason", "message"]).reset_index(drop=True)
-    return Assembled(kept, pd.DataFrame(rows, columns=QUARANTINE))
-
-
-def schema(problem: Problem) -> pa.DataFrameSchema:
-    """The pandera schema of a dataset: finite numbers, within the contract's hard ranges where it has any."""
-    import pandera.pandas as pa
-
-    bounds = {item.name: (item.minimum, item.maximum) for item in problem.fields}
-    columns: dict[str, Any] = {
-        "id": pa.Column(str, unique=True),
-        "label": pa.Column(str, pa.Check.str_length(1, 120)),
-    }
-    for name in features.get(problem.features).names:
-        low, high = bounds.get(name, (-np.finfo(np.float32).max, np.finfo(np.float32).max))
-        columns[name] = pa.Column(float, pa.Check.in_range(float(low), float(high)), nullable=False)
-    return pa.DataFrameSchema(columns, strict=False, name=problem.name)
-
-
-def failures(problem: Problem, frame: pd.DataFrame, most: int = 20) -> list[Issue]:
-    """What breaks the schema, at most ``most`` examples: pointer ``/<path>/<column>``."""
-    from pandera.errors import SchemaErrors
-
-    try:
-        schema(problem).validate(frame, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases.head(most)
-        issues = []
-        for case in cases.to_dict("records"):
-            row = case.get("index")
-            place = frame["path"].get(row, "") if "path" in frame else ""
-            issues.append(
-                Issue(
-                    f"/{place}/{case['column']}",
-                    str(case["check"]),
-                    f"{case['column']} is {case['failure_case']} in {place or 'the table'}, rule: {case['check']}.",
-                )
-            )
-        return issues
-    return []
+    return Assembled(kept, pd.DataFrame(left_out, columns=QUARANTINE))
 
 
 def shortages(problem: Problem, labels: pd.Series, refused: Mapping[Any, int]) -> list[Issue]:
     """What there is too little of to learn from: ``labels`` of the usable rows, ``refused`` reason → count."""
     counts = labels.value_counts()
-    rules = problem.quality
+    rules, noun = problem.quality, problem.noun
     if not len(labels):
         reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(refused.items()))
         return [
             Issue(
                 "/",
                 "empty",
-                f"There is no usable picture ({reasons or 'none was found'}); quarantine.csv among the artifacts of "
-                f"{problem.name} names each file and what to do.",
+                f"There is no usable {noun} ({reasons or 'none was found'}); quarantine.csv among the artifacts of "
+                f"{problem.name} names each and what to do.",
             )
         ]
+    if problem.task == "regression":
+        if len(labels) >= rules.min_rows:
+            return []
+        text = f"There are {len(labels)} usable rows; at least {rules.min_rows} are needed: add rows."
+        return [Issue("/", "too_few_rows", text)]
     issues = []
+    where = "folders with pictures" if noun == "picture" else f"labels in the column {problem.target.name!r}"
     if len(counts) < rules.min_labels:
-        issues.append(
-            Issue(
-                "/label",
-                "too_few_labels",
-                f"There is only the label {counts.index[0]!r}; at least {rules.min_labels} folders with pictures are needed.",
-            )
-        )
+        text = f"There is only the label {counts.index[0]!r}; at least {rules.min_labels} {where} are needed."
+        issues.append(Issue("/label", "too_few_labels", text))
+    remedy = "add pictures or remove the folder" if noun == "picture" else "add rows or remove the label"
     issues.extend(
         Issue(
             f"/{label}",
-            "too_few_pictures",
-            f"Label {label!r} has {count} usable pictures; at least {rules.min_per_label} are needed: add pictures or remove the folder.",
+            f"too_few_{noun}s",
+            f"Label {label!r} has {count} usable {noun}s; at least {rules.min_per_label} are needed: {remedy}.",
         )
         for label, count in sorted(counts.items())
         if count < rules.min_per_label
@@ -151,57 +109,3 @@ def refuse(problem: Problem, issues: Sequence[Issue]) -> None:
     if issues:
         more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
         raise DataError(f"{problem.name}: {issues[0].message}{more}", tuple(issues))
-
-
-def digest(frame: pd.DataFrame) -> str:
-    """Hex digest over the content of a frame: column names, values, order."""
-    import pandas as pd
-
-    whole = hashlib.sha256("\x00".join(map(str, frame.columns)).encode())
-    whole.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
-    return whole.hexdigest()
-
-
-@dataclass(frozen=True)
-class TestRows:
-    """The rows kept aside: ``x`` n × f, ``y`` n label indices, ``groups`` n, ``digest`` over all of it."""
-
-    x: np.ndarray
-    y: np.ndarray
-    groups: np.ndarray
-    digest: str
-
-    __test__ = False  # not a pytest class
-
-
-def single(values: np.ndarray) -> np.ndarray:
-    """Round to float32 and back, so that what is learned from is what the exported graph will be given."""
-    return values.astype(np.float32).astype(np.float64)
-
-
-def train_rows(problem: Problem, split: pd.DataFrame) -> TrainRows:
-    """The train side of a split dataset."""
-    part = split[split["side"] == "train"]
-    names = list(features.get(problem.features).names)
-    labels = tuple(sorted(split["label"].unique()))
-    places = {label: place for place, label in enumerate(labels)}
-    return TrainRows(
-        x=single(part[names].to_numpy(np.float64)),
-        y=part["label"].map(places).to_numpy(np.int64),
-        fold=part["fold"].to_numpy(np.int64),
-        labels=labels,
-        digest=digest(part[["id", "label", "fold", *names]]),
-    )
-
-
-def test_rows(problem: Problem, split: pd.DataFrame) -> TestRows:
-    """The test side of a split dataset; label indices are those of ``train_rows``."""
-    part = split[split["side"] == "test"]
-    names = list(features.get(problem.features).names)
-    places = {label: place for place, label in enumerate(sorted(split["label"].unique()))}
-    return TestRows(
-        x=single(part[names].to_numpy(np.float64)),
-        y=part["label"].map(places).to_numpy(np.int64),
-        groups=part["unit"].to_numpy(str),
-        digest=digest(part[["id", "label", *names]]),
-    )

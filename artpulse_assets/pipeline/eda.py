@@ -7,7 +7,8 @@ refusing data (the validated dataset does that) or how a figure looks (``artpuls
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from artpulse_assets import plots
+from artpulse_assets.association import informative
 from artpulse_assets.columns import correlations, finite, missing_share
 from artpulse_core.exchange.files import write_whole
 
@@ -26,12 +28,22 @@ FIGURE_NAMES = frozenset(
         "histograms",
         "correlation_heatmap",
         "class_balance",
+        "categories",
+        "target",
         "missing_values",
+        "outliers",
         "model_comparison",
         "confusion",
         "roc",
         "calibration",
+        "predictions_vs_actual",
         "feature_importance",
+        "residuals",
+        "interval_coverage",
+        "threshold_costs",
+        "slices",
+        "learning_curve",
+        "error_gallery",
         "examples",
         "quarantine",
         "drift_overview",
@@ -39,6 +51,7 @@ FIGURE_NAMES = frozenset(
 )
 OUTLIER_Z = 3.5
 MOST_PAIRS = 20
+MOST_COLUMNS = 40  # of more, those that tell most about the target are drawn
 
 
 @dataclass(frozen=True)
@@ -69,10 +82,11 @@ def summarise(
     feature_names: Sequence[str],
     label_column: str = "label",
     group_column: str = "group",
+    categories: Collection[str] = (),
 ) -> Eda:
     """Look at the feature columns of ``frame`` (one row an example); label and group columns may be absent.
 
-    Raises ``KeyError`` when a feature is not a column.
+    ``categories`` names the columns of level indices, which have no outliers and no correlation. Raises ``KeyError`` when a feature is not a column.
     """
     columns = {name: frame[name].to_numpy() for name in feature_names}
     labels = frame[label_column].astype(str) if label_column in frame else None
@@ -81,7 +95,9 @@ def summarise(
         groups = {
             str(key): int(value) for key, value in frame.groupby(labels)[group_column].nunique().items()
         }
-    names, matrix = correlations(columns)
+    numeric = {name: column for name, column in columns.items() if name not in categories}
+    names, matrix = correlations(numeric)
+    varying = {*names, *(name for name in categories if len(np.unique(finite(columns.get(name, ())))) > 1)}
     counts = {} if labels is None else labels.value_counts().sort_index().to_dict()
     return Eda(
         n=len(frame),
@@ -91,8 +107,8 @@ def summarise(
         missing=_counted(
             {name: round(missing_share(column) * len(frame)) for name, column in columns.items()}
         ),
-        constant=tuple(name for name in columns if name not in set(names)),
-        outliers=_counted({name: outliers(column) for name, column in columns.items()}),
+        constant=tuple(name for name in columns if name not in varying),
+        outliers=_counted({name: outliers(column) for name, column in numeric.items()}),
         correlated=_pairs(names, matrix),
     )
 
@@ -177,34 +193,80 @@ def _text(value: object) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
+@dataclass(frozen=True)
+class Number:
+    """A target that is a number: the frame's ``column``, and how people call it."""
+
+    name: str
+    unit: str = ""
+    capped_at: float | None = None
+    column: str = "target"
+
+
 def draw(
     frame: pd.DataFrame,
     feature_names: Sequence[str],
     label_column: str = "label",
     side_column: str | None = "side",
+    *,
+    categories: Mapping[str, Sequence[str]] | None = None,
+    number: Number | None = None,
 ) -> dict[str, bytes | None]:
     """The figures of a dataset by name, PNG bytes; None where there is nothing to show.
 
     ``side_column`` (``train`` or ``test``), where the frame has it, divides the bars of ``class_balance``.
+    ``categories``: of a table, the columns that hold level indices with the names of their levels; ``number``: the
+    target of a regression, which has no labels.
     """
     columns = {name: frame[name].to_numpy() for name in feature_names}
-    labels = frame[label_column].astype(str).to_numpy() if label_column in frame else None
-    counts: dict[str, dict[str, int]] = {}
-    if labels is not None:
-        split = side_column is not None and side_column in frame
-        sides = frame[side_column].astype(str).to_numpy() if split else np.full(len(frame), "rows")
-        for label, side in zip(labels.tolist(), sides.tolist(), strict=True):
-            of_label = counts.setdefault(label, {})
-            of_label[side] = of_label.get(side, 0) + 1
-        order = sorted(set(sides.tolist()), key=lambda side: (side != "train", side))
-        counts = {label: {side: of.get(side, 0) for side in order} for label, of in counts.items()}
-    varying = len(correlations(columns)[0])
-    return {
-        "histograms": plots.histograms(columns, labels) if columns else None,
-        "correlation_heatmap": plots.correlation_heatmap(columns) if varying > 1 else None,
-        "class_balance": plots.class_balance(counts) if counts else None,
-        "missing_values": plots.missing_values(columns) if columns else None,
+    numeric = {name: values for name, values in columns.items() if name not in (categories or {})}
+    labels = frame[label_column].astype(str).to_numpy() if label_column in frame and not number else None
+    truth: np.ndarray | None = labels if number is None else frame[number.column].to_numpy(np.float64)
+    counts = _balance(frame, labels, side_column)
+    shown = informative(numeric, truth, MOST_COLUMNS, number=number is not None)
+    few = {name: numeric[name] for name in shown}
+    tied = {**few, **{name: columns[name] for name in categories or {} if name in columns}}
+    if number is not None:
+        tied[number.name if number.name not in tied else number.column] = frame[number.column].to_numpy()
+    levels = {
+        name: _levels(columns[name], known) for name, known in (categories or {}).items() if name in columns
     }
+    drawn = None if number is None or not finite(truth).size else truth
+    return {
+        "histograms": plots.histograms(few, labels) if few else None,
+        "correlation_heatmap": _heatmap(tied, None if categories is None else set(categories)),
+        "class_balance": plots.class_balance(counts) if counts else None,
+        "target": None
+        if number is None or drawn is None
+        else plots.target(drawn, number.name, unit=number.unit, capped_at=number.capped_at),
+        "categories": plots.categories(levels) if levels else None,
+        "missing_values": plots.missing_values(columns) if columns else None,
+        "outliers": plots.outliers(numeric) if numeric else None,
+    }
+
+
+def _balance(frame: pd.DataFrame, labels: Any, side_column: str | None) -> dict[str, dict[str, int]]:
+    """Label → side → rows, train first."""
+    if labels is None:
+        return {}
+    split = side_column is not None and side_column in frame
+    sides = frame[side_column].astype(str).to_numpy() if split else np.full(len(frame), "rows")
+    found = Counter(zip(labels.tolist(), sides.tolist(), strict=True))
+    order = sorted(set(sides.tolist()), key=lambda side: (side != "train", side))
+    return {label: {side: found[label, side] for side in order} for label in dict.fromkeys(labels.tolist())}
+
+
+def _heatmap(columns: Mapping[str, Any], categories: set[str] | None) -> bytes | None:
+    varying = sum(len(np.unique(finite(values))) > 1 for values in columns.values())
+    return plots.correlation_heatmap(columns, categories=categories) if varying > 1 else None
+
+
+def _levels(values: Any, names: Sequence[str]) -> dict[str, int]:
+    """Level → rows, in the order of the levels, and how many are missing."""
+    known = finite(values).astype(np.int64)
+    counts = {name: int(np.sum(known == place)) for place, name in enumerate(names)}
+    gaps = len(values) - known.size
+    return {**{name: count for name, count in counts.items() if count}, **({"missing": gaps} if gaps else {})}
 
 
 def write_figures(folder: Path, figures: Mapping[str, bytes | None]) -> dict[str, Path]:

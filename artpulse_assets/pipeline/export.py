@@ -1,7 +1,7 @@
 """From a fitted estimator to an ONNX graph that answers the same, proven on every export.
 
 Belongs here: conversion, the parity check and the averaging of graphs. A graph takes float32 features
-(n × f) and its last output is probabilities (n × k).
+(n × f) and its last output is probabilities (n × k), or values (n × 1).
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ TOLERANCE = 1e-5
 
 
 def to_onnx(model: Any, width: int) -> bytes:
-    """Serialize ``model`` (a fitted scikit-learn classifier over ``width`` features); raises ``ExportError``."""
+    """Serialize ``model`` (a fitted estimator over ``width`` features); raises ``ExportError``.
+
+    An estimator of our own knows how to write itself.
+    """
     from skl2onnx import to_onnx as convert
 
+    if hasattr(model, "to_onnx"):
+        return bytes(model.to_onnx(width))
+    classifier = hasattr(model, "predict_proba")
     try:
         with warnings.catch_warnings():
             # skl2onnx 1.20 reads SVC attributes that scikit-learn 1.9 calls deprecated
@@ -30,7 +36,7 @@ def to_onnx(model: Any, width: int) -> bytes:
             graph = convert(
                 model,
                 np.zeros((1, width), dtype=np.float32),
-                options={"zipmap": False},
+                options={"zipmap": False} if classifier else None,
                 target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
             )
     except (RuntimeError, ValueError) as error:
@@ -39,7 +45,7 @@ def to_onnx(model: Any, width: int) -> bytes:
 
 
 def run(graph: bytes, x: np.ndarray) -> np.ndarray:
-    """Probabilities (n × k float64) of a serialized graph for ``x`` (n × f)."""
+    """Answers (n × k float64) of a serialized graph for ``x`` (n × f)."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -51,27 +57,32 @@ def run(graph: bytes, x: np.ndarray) -> np.ndarray:
     return np.asarray(answer, dtype=np.float64)
 
 
-def check_parity(graph: bytes, x: np.ndarray, wanted: np.ndarray) -> float:
-    """Largest |Δp| between the graph and ``wanted`` (n × k).
+def check_parity(graph: bytes, x: np.ndarray, wanted: np.ndarray, *, task: str = "classification") -> float:
+    """Largest |Δ| between the graph and ``wanted`` (n × k); of values, as a share of their standard deviation.
 
-    Raises ``ExportError`` when a label differs or a probability is further away than 1e-5.
+    Raises ``ExportError`` when a label differs or an answer is further away than 1e-5.
     """
     found = run(graph, x)
     if found.shape != wanted.shape:
         raise ExportError(f"The exported model answers {found.shape}, the trained one {wanted.shape}.")
-    ordered = np.sort(wanted, axis=1)
-    decided = ordered[:, -1] - ordered[:, -2] > 2 * TOLERANCE  # a tie may fall to either label
-    labels = int(((found.argmax(axis=1) != wanted.argmax(axis=1)) & decided).sum())
-    worst = float(np.abs(found - wanted).max())
+    distance = np.abs(found - wanted)
+    if task == "regression":
+        worst = float(distance.max() / max(float(wanted.std()), 1e-12, 1e-6 * float(np.abs(wanted).max())))
+        labels = 0
+    else:
+        worst = float(distance.max())
+        ordered = np.sort(wanted, axis=1)
+        decided = ordered[:, -1] - ordered[:, -2] > 2 * TOLERANCE  # a tie may fall to either label
+        labels = int(((found.argmax(axis=1) != wanted.argmax(axis=1)) & decided).sum())
     if labels or not worst <= TOLERANCE:
         raise ExportError(
-            f"The exported model differs from the trained one: {labels} of {len(x)} labels, |Δp| up to {worst:.2g}."
+            f"The exported model differs from the trained one: {labels} of {len(x)} labels, |Δ| up to {worst:.2g}."
         )
     return worst
 
 
 def average(graphs: Sequence[bytes]) -> bytes:
-    """One graph that answers the mean of the members' probabilities."""
+    """One graph that answers the mean of the members' answers."""
     import onnx
     from onnx import TensorProto, compose, helper
 
@@ -86,14 +97,12 @@ def average(graphs: Sequence[bytes]) -> bytes:
     for model in models:
         nodes.extend(model.graph.node)
         initializers.extend(model.graph.initializer)
-    nodes.append(
-        helper.make_node("Mean", [model.graph.output[-1].name for model in models], ["probabilities"])
-    )
+    nodes.append(helper.make_node("Mean", [model.graph.output[-1].name for model in models], ["answers"]))
     graph = helper.make_graph(
         nodes,
-        "soft_vote",
+        "mean",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, None])],
+        [helper.make_tensor_value_info("answers", TensorProto.FLOAT, [None, None])],
         initializers,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]

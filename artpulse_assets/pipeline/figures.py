@@ -5,22 +5,27 @@ Belongs here: which figures belong to which step, and keeping them by key. How a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 
-from artpulse_assets.pipeline import dataset, eda
+from artpulse_assets.pipeline import assess, eda, expected, frames
 from artpulse_assets.pipeline.memo import Memo
+from artpulse_assets.plots.gallery import Wrong
 from artpulse_core import features
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
+from artpulse_core.model.finish import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "1"
+VERSION = "2"
+MOST_READABLE = 1000
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,36 @@ def _kept(memo: Memo, kind: str, parts: Mapping[str, Any], draw: Callable[[], Fi
 
 
 def of_dataset(problem: Problem, split: pd.DataFrame, memo: Memo) -> Figures:
-    """Balance, histograms, correlation and, where there are any, missing values of a split dataset."""
-    names = features.get(problem.features).names
+    """Balance or target, histograms, correlation, outliers and, where there are any, categories and missing values.
+
+    Of more than 1,000 columns none can be read: the few readable ones beside them are drawn, or ``note`` says why
+    there is nothing.
+    """
+    names, note = _readable(frames.columns(problem), list(split.columns))
+    categories = {
+        column.name: column.levels for column in expected.columns(problem, names) if column.kind == "category"
+    }
+    target = problem.target
+    number = eda.Number(target.name, target.unit, target.capped_at) if problem.task == "regression" else None
 
     def draw() -> Figures:
-        drawn = eda.draw(split, names, "label")
+        drawn = eda.draw(
+            split, names, categories=None if problem.noun == "picture" else categories, number=number
+        )
         pictures = {name: png for name, png in drawn.items() if png is not None}
-        return Figures(pictures, eda.summarise(split, names).to_dict())
+        told = eda.summarise(split, names, label_column="" if number else "label", categories=categories)
+        return Figures(pictures, {**told.to_dict(), "note": note})
 
-    return _kept(memo, "eda", {"rows": dataset.digest(split), "features": problem.features}, draw)
+    return _kept(memo, "eda", {"rows": frames.digest(split), "features": problem.features}, draw)
+
+
+def _readable(names: list[str], there: list[str]) -> tuple[list[str], str]:
+    """The columns to draw, and a sentence where they are not all."""
+    if len(names) <= MOST_READABLE:
+        return names, ""
+    few = [name for name in features.get("core5").names if name in there]
+    said = f"The {len(names):,} numbers of this feature set mean nothing one by one"
+    return few, f"{said}; {'the five readable ones are shown' if few else 'no figure shows them'}."
 
 
 def of_leaderboard(board: Mapping[str, Any], memo: Memo) -> Figures:
@@ -71,19 +97,32 @@ def of_leaderboard(board: Mapping[str, Any], memo: Memo) -> Figures:
 
 
 def of_evaluation(
-    evaluation: Mapping[str, Any], labels: tuple[str, ...], y: Any, answers: Any, memo: Memo
+    problem: Problem,
+    evaluation: Mapping[str, Any],
+    labels: tuple[str, ...],
+    y: np.ndarray,
+    said: Prediction,
+    wrong: Sequence[Wrong],
+    memo: Memo,
 ) -> Figures:
-    """Confusion, calibration and ROC of the answers (n × k) to the rows kept aside."""
-    from artpulse_assets import plots
+    """Everything the evaluation document and the answers to the rows kept aside allow to draw.
+
+    ``wrong`` are pictures that were answered wrongly, for the gallery.
+    """
+    shown = said.values if said.probabilities is None else said.probabilities
+    parts = {
+        "evaluation": {key: value for key, value in evaluation.items() if key != "data"},
+        "answers": hashlib.sha256(np.asarray(shown).tobytes()).hexdigest(),
+        "wrong": [hashlib.sha256(item.data or b"").hexdigest() for item in wrong],
+    }
 
     def draw() -> Figures:
+        target = problem.target
         return Figures(
-            {
-                "confusion": plots.confusion(evaluation["confusion"], labels),
-                "calibration": plots.calibration(answers.max(axis=1), answers.argmax(axis=1) == y),
-                "roc": plots.roc(y, answers, labels),
-            },
+            assess.figures(
+                evaluation, y, said, labels=labels, target=target.name, unit=target.unit, wrong=wrong
+            ),
             {},
         )
 
-    return _kept(memo, "evaluation_figures", {"evaluation": evaluation, "answers": answers.tolist()}, draw)
+    return _kept(memo, "evaluation_figures", parts, draw)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from artpulse_assets.pipeline.dataset import TestRows
+from artpulse_assets.pipeline.frames import TestRows
 from artpulse_core.errors import BundleError
 from artpulse_core.gates import Evidence, Verdict, evaluate, evaluate_first, load_policy
 from artpulse_core.model import bundle
@@ -28,24 +29,23 @@ def judge(
     """
     rules = load_policy(policy)
     new = Predictor(bundle.load(challenger))
-    classes = new.labels
-    mine = new.predict(test.x).probabilities
-    if champion is None:
-        first = Evidence.from_predictions(
-            test.y, None, mine, classes, test_hash=test.digest, champion_test_hash=None, generated_at=now
-        )
-        return evaluate_first(rules, first, now=now, seed=SEED)
-    theirs = _answers(champion, test.x, classes)
-    evidence = Evidence.from_predictions(
-        test.y,
-        theirs,
-        mine,
-        classes,
-        test_hash=test.digest,
-        champion_test_hash=test.digest if theirs is not None else None,
-        generated_at=now,
-    )
-    return evaluate(rules, evidence, now=now, seed=SEED)
+    theirs = _answers(champion, test.x, new) if champion else None
+    evidence = _evidence(test, new, theirs, now)
+    return (evaluate if champion else evaluate_first)(rules, evidence, now=now, seed=SEED)
+
+
+def _evidence(test: TestRows, new: Predictor, theirs: np.ndarray | None, now: datetime) -> Evidence:
+    hashes: dict[str, Any] = {
+        "test_hash": test.digest,
+        "champion_test_hash": test.digest if theirs is not None else None,
+        "generated_at": now,
+    }
+    mine = new.predict(test.x)
+    if mine.probabilities is not None:
+        return Evidence.from_predictions(test.y, theirs, mine.probabilities, new.labels, **hashes)
+    assert mine.lower is not None and mine.upper is not None
+    old = None if theirs is None else theirs[:, 0]
+    return Evidence.from_values(test.y, old, mine.values, intervals=(mine.lower, mine.upper), **hashes)
 
 
 def least_rows(policy: Path | None) -> int:
@@ -54,13 +54,18 @@ def least_rows(policy: Path | None) -> int:
     return min(rules.first_champion.min_rows, rules.evidence.min_rows)
 
 
-def _answers(folder: Path, x: np.ndarray, classes: tuple[str, ...]) -> np.ndarray | None:
-    """The champion's probabilities in the challenger's label order; None when it cannot answer these rows."""
+def _answers(folder: Path, x: np.ndarray, new: Predictor) -> np.ndarray | None:
+    """The champion's answers, probabilities in the challenger's label order; None when it cannot answer these rows."""
     try:
         old = Predictor(bundle.load(folder))
-        found = old.predict(x).probabilities
+        found = old.answers(x)
     except (BundleError, ValueError):
         return None
+    if old.finish.regression != new.finish.regression:
+        return None
+    if old.finish.regression:
+        return found
+    classes = new.labels
     table = np.zeros((len(x), len(classes)))
     for place, label in enumerate(old.labels):
         if label in classes:

@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpulse_assets.pipeline import (
-    dataset,
-    evaluate,
-    export,
+    appraise,
+    contest,
     figures,
+    frames,
     gate,
     ingest,
+    originals,
     package,
     publish,
     tracking,
 )
 from artpulse_assets.pipeline.candidates import Candidate
+from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.control import lineage, notes, promotion, registration, served
-from artpulse_core.data.problems import Problem
-from artpulse_core.data.sources import is_synthetic
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import ChangeRefused
 from artpulse_core.model import bundle
-from artpulse_core.model.predictor import soften
 from artpulse_core.settings import Settings, project_root
 from artpulse_core.store import changes, reports
 
@@ -82,6 +82,7 @@ def challenge(
     board: Mapping[str, Any],
     made: Mapping[str, Mapping[str, Any]],
     *,
+    effort: Effort,
     settings: Settings,
     database: Database,
     registry: Registry,
@@ -95,19 +96,17 @@ def challenge(
     may exist, and would be found below as if it had been registered to the end. Raises the errors of the parts.
     """
     promotion.recover(database, registry, now)
-    rows, test = dataset.train_rows(problem, split), dataset.test_rows(problem, split)
+    rows, test = frames.train_rows(problem, split), frames.test_rows(problem, split)
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
-    chosen = field[board["chosen"]]
-    seed = problem.training.seed
-    heat = evaluate.temperature(rows.y, chosen.out_of_fold)
-    answers = soften(export.run(chosen.onnx, test.x), heat)
-    flattering = evaluate.random_folds(rows, field, chosen.algorithm, seed, memo)
-    document = evaluate.evaluation(rows, units, test, answers, chosen, flattering, heat, board, seed)
-    root = ingest.folder(problem, settings)
+    winner = contest.settle(rows, problem, field, board)
+    chosen = winner.chosen
+    document = appraise.document(problem, winner, units, test, effort, memo, _facts(raw, split))
+    answers = winner.predict(test.x)
+    root = ingest.place(problem, settings)
     provenance = {
-        "synthetic": is_synthetic(root),
+        "synthetic": ingest.synthetic(root),
         "data_digest": rows.digest,
         "git_commit": tracking.git_commit(),
         "mlflow_run_id": runs[chosen.algorithm],
@@ -119,9 +118,12 @@ def challenge(
         test,
         chosen,
         document,
-        flattering,
-        package.golden_images(raw, split, root),
+        frames.watched_matrix(problem, split[split["side"] == "train"]),
+        appraise.mixed(winner, units, problem.training.seed, memo),
+        winner.state,
+        originals.golden(raw, split, root),
         provenance,
+        weights=settings.weights,
         now=now.isoformat(timespec="seconds"),
         memo=memo,
     )
@@ -146,7 +148,15 @@ def challenge(
     if version != champion:
         _report(database, problem, version, champion, digest, test.digest, verdict, now)
     loaded = bundle.load(packed.folder)
-    drawn = figures.of_evaluation(document, rows.labels, test.y, answers, memo).pictures
+    drawn = figures.of_evaluation(
+        problem,
+        document,
+        rows.labels,
+        test.y,
+        answers,
+        originals.wrong(problem, raw, split, root, test, answers),
+        memo,
+    ).pictures
     card = (packed.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     publish.training(problem, settings, version, digest, document, verdict, provenance, card, drawn, now)
     publish.examples(problem, settings, split, rows.labels, answers, version)
@@ -154,6 +164,16 @@ def challenge(
     return Challenge(
         version, digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
     )
+
+
+def _facts(raw: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:
+    """What the model card says of the data."""
+    reasons = raw.loc[raw["reason"] != "", "reason"].value_counts()
+    return {
+        "rows": len(raw),
+        "quarantined": max(0, len(raw) - len(split)),
+        "reasons": {str(reason): int(count) for reason, count in reasons.items()},
+    }
 
 
 def crown(

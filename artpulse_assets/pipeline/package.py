@@ -6,27 +6,25 @@ Belongs here: collecting all files of a bundle and the key under which an equal 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import cards, export, watch
+from artpulse_assets.pipeline import cards, export, frames, watch
 from artpulse_assets.pipeline.candidates import Candidate, TrainRows
-from artpulse_assets.pipeline.dataset import TestRows
+from artpulse_assets.pipeline.frames import TestRows
 from artpulse_assets.pipeline.memo import Memo, Result
 from artpulse_core import features
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
+from artpulse_core.features import table
 from artpulse_core.model import bundle, golden
-from artpulse_core.model.predictor import Predictor, soften
+from artpulse_core.model.finish import Finish
+from artpulse_core.model.predictor import ENCODER, Predictor, prefixed
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-VERSION = "2"
+VERSION = "3"
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
 GOLDEN_IMAGE_BYTES = 512 * 1024
@@ -48,82 +46,82 @@ def make(
     test: TestRows,
     chosen: Candidate,
     evaluation: Mapping[str, Any],
+    watched: np.ndarray,
     mixed: np.ndarray,
+    state: Mapping[str, np.ndarray],
     images: Sequence[bytes],
     provenance: Mapping[str, Any],
     *,
+    weights: Path,
     now: str,
     memo: Memo,
 ) -> Made:
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
-    ``mixed`` (n, k) are probabilities of ``chosen`` out of random folds, for the drift profile. ``images`` are encoded
-    pictures for the golden answers. The key covers what decides the answers and what was measured, not the time or
-    the commit.
+    ``watched`` (n, w) and ``mixed`` (n, k), inputs and answers of ``chosen`` out of random folds, are for the drift
+    profile; ``state`` are the arrays of the last step. ``images`` are encoded pictures for the golden answers,
+    ``weights`` is the folder of converted weights. The key covers what decides the answers and what was measured, not
+    the time or the commit.
     """
-    feature_set = features.get(problem.features)
     contract = problem.contract.with_labels(rows.labels)
+    fingerprint = frames.computed_fingerprint(problem)
     parts = {
         "candidate": chosen.key,
         "contract": contract.digest,
-        "fingerprint": feature_set.fingerprint,
+        "fingerprint": fingerprint,
         "test": test.digest,
-        "temperature": evaluation["temperature"],
+        "state": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in sorted(state.items())},
         "model": problem.model,
         "synthetic": provenance["synthetic"],
         "version": VERSION,
     }
 
     def build(folder: Path) -> None:
-        heat = float(evaluation["temperature"])
+        arrays = {**state, **prefixed(ENCODER, rows.encoded.arrays if rows.encoding else {})}
+        finish = Finish(contract, arrays)
+        pictures = None if rows.encoding else features.get(problem.features, cache=weights)
 
         def answer(x: np.ndarray) -> np.ndarray:
-            return soften(export.run(chosen.onnx, x), heat)
+            encoded = table.get(rows.encoding).open(rows.encoded.arrays).transform(x) if rows.encoding else x
+            return finish.calibrate(export.run(chosen.onnx, encoded))
 
         manifest = {
             "model": problem.model,
             "problem": problem.name,
             "features": problem.features,
-            "fingerprint": feature_set.fingerprint,
-            "feature_names": list(feature_set.names),
+            "fingerprint": fingerprint,
+            "feature_names": list(frames.inputs(problem)),
+            **frames.watched(problem),
             "algorithm": chosen.algorithm,
             "key": chosen.key,
             "created_at": now,
             "provenance": dict(provenance),
         }
         small = [data for data in images if len(data) <= GOLDEN_IMAGE_BYTES][:GOLDEN_IMAGES]
-        vectors = np.array([features.vector(data, feature_set) for data in small]) if small else None
+        vectors = (
+            np.array([features.vector(data, pictures) for data in small]) if small and pictures else None
+        )
         spread = np.linspace(0, len(rows.x) - 1, GOLDEN_ROWS).astype(int)
-        numbers = {name: rows.x[:, place] for place, name in enumerate(feature_set.names)}
-        profile = watch.reference(rows.labels, numbers, soften(mixed, heat))
+        profile = watch.reference(
+            contract, manifest["watched"], watched, finish.predict(mixed, rows.encoded.matrix)
+        )
+        said = {name: text for name, text in problem.card.model_dump().items() if text}
+        card = cards.model_card(manifest, evaluation, contract.to_dict(), said)
         bundle.write(
             folder,
             manifest,
             {
                 "contract.json": bundle.json_bytes(contract.to_dict()),
                 "model.onnx": chosen.onnx,
-                "state.npz": bundle.npz_bytes({"temperature": np.float64(heat) * np.ones(())}),
+                "state.npz": bundle.npz_bytes(arrays),
                 "profile.npz": bundle.npz_bytes(profile.to_arrays()),
                 "evaluation.json": bundle.json_bytes(evaluation),
                 "golden.json": bundle.json_bytes(golden.make(answer, rows.x[spread], small, vectors)),
-                "MODEL_CARD.md": cards.model_card(manifest, evaluation, contract.to_dict()).encode(),
+                "MODEL_CARD.md": card.encode(),
+                **(pictures.files() if pictures else {}),
             },
         )
         golden.check(Predictor(bundle.load(folder)))
 
     result: Result = memo.make("bundles", parts, build)
     return Made(result.folder, bundle.digest_of(result.folder), result.key, result.reused)
-
-
-def golden_images(raw: pd.DataFrame, split: pd.DataFrame, root: Path) -> list[bytes]:
-    """A few encoded pictures of the train side, one a label, whose bytes are still those that were learned from."""
-    files = dict(zip(raw["path"], raw["file"], strict=True))
-    train = split[split["side"] == "train"].drop_duplicates("label")
-    found = []
-    for path, identity in zip(train["path"], train["id"], strict=True):
-        place = root / os.fsdecode(files[path]) if path in files else None
-        if place is not None and place.is_file():
-            data = place.read_bytes()
-            if hashlib.sha256(data).hexdigest() == identity:
-                found.append(data)
-    return found

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 
 from artpulse_assets.pipeline import eda
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.exchange.files import write_whole
 from artpulse_core.model import bundle
+from artpulse_core.model.finish import Prediction
 from artpulse_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,20 +62,26 @@ def examples(
     settings: Settings,
     split: pd.DataFrame,
     labels: tuple[str, ...],
-    answers: np.ndarray,
+    answers: Prediction,
     version: int,
 ) -> None:
-    """Write ``example_predictions.json``: the first test rows; ``answers`` are their probabilities (n × k)."""
+    """Write ``example_predictions.json``: the first test rows with what the model ``answers``."""
     test = split[split["side"] == "test"].head(EXAMPLES)
-    rows = [
-        {
-            "path": path,
-            "label": label,
-            "predicted": labels[int(row.argmax())],
-            "probabilities": dict(zip(labels, row.tolist(), strict=True)),
-        }
-        for path, label, row in zip(test["path"], test["label"], answers[: len(test)], strict=True)
-    ]
+    rows: list[dict[str, Any]] = []
+    for place, (path, label, target) in enumerate(
+        zip(test["path"], test["label"], test["target"], strict=True)
+    ):
+        if answers.probabilities is not None and answers.predictions is not None:
+            shares = dict(zip(labels, answers.probabilities[place].tolist(), strict=True))
+            said = {
+                "label": label,
+                "predicted": labels[int(answers.predictions[place])],
+                "probabilities": shares,
+            }
+        elif answers.values is not None and answers.lower is not None and answers.upper is not None:
+            bounds = {"lower": float(answers.lower[place]), "upper": float(answers.upper[place])}
+            said = {"value": float(target), "predicted": float(answers.values[place]), **bounds}
+        rows.append({"path": path, **said})
     document = {"model": problem.model, "version": version, "examples": rows}
     write_whole(
         settings.artifacts(problem.name) / "example_predictions.json",

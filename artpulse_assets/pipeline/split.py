@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError, Issue
 from artpulse_core.exchange.files import write_whole
 
@@ -56,10 +56,10 @@ def assign(
 ) -> Assignment:
     """Assign every row.
 
-    ``ids`` are content digests, ``hashes`` 64-bit difference hashes (0: none), ``kept`` maps the id of every
+    ``ids`` are content digests (equal up to a colon: equal content), ``hashes`` 64-bit difference hashes (0: none), ``kept`` maps the id of every
     row assigned earlier to its side, ``wanted`` is the side a manifest asks for, used for new rows only.
     """
-    units = _units(ids, groups, hashes)
+    units = group_units(ids, groups, hashes)
     side = [""] * len(ids)
     fresh: list[str] = []
     members = _members(units)
@@ -76,13 +76,13 @@ def assign(
     _reach_test(fresh, members, labels, side, seed)
     if EXCLUDED in side:  # what a left-out row tied together is apart again
         inside = [row for row, place in enumerate(side) if place != EXCLUDED]
-        apart = _units(
+        apart = group_units(
             [ids[row] for row in inside], [groups[row] for row in inside], [hashes[row] for row in inside]
         )
         units = list(ids)
         for row, unit in zip(inside, apart, strict=True):
             units[row] = unit
-    fold = _folds(units, _members(units), labels, side, folds, seed)
+    fold = unit_folds(units, labels, folds, seed, side=side)
     return Assignment(tuple(side), fold, tuple(units))
 
 
@@ -93,7 +93,8 @@ def _members(units: Sequence[str]) -> dict[str, list[int]]:
     return members
 
 
-def _units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> list[str]:
+def group_units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> list[str]:
+    """For each row the smallest id of the rows that must stay together with it: content, group, near duplicates."""
     parent = list(range(len(ids)))
 
     def find(row: int) -> int:
@@ -107,7 +108,7 @@ def _units(ids: Sequence[str], groups: Sequence[str], hashes: Sequence[int]) -> 
 
     first_of: dict[tuple[str, str], int] = {}
     for row, (identity, group) in enumerate(zip(ids, groups, strict=True)):
-        for key in (("id", identity), ("group", group)):
+        for key in (("id", identity.partition(":")[0]), ("group", group)):
             if key[1]:
                 join(row, first_of.setdefault(key, row))
     for first, second in near_duplicates(hashes):
@@ -189,15 +190,14 @@ def _reach_test(
                 break
 
 
-def _folds(
-    units: Sequence[str],
-    members: Mapping[str, Sequence[int]],
-    labels: Sequence[str],
-    side: Sequence[str],
-    folds: int,
-    seed: int,
+def unit_folds(
+    units: Sequence[str], labels: Sequence[str], folds: int, seed: int, *, side: Sequence[str] | None = None
 ) -> tuple[int, ...]:
-    """Folds over the train rows by unit: each unit goes where its labels are scarcest."""
+    """A fold for each train row (all of them without ``side``), -1 for the others: a unit goes whole to the fold where
+    its labels are scarcest.
+    """
+    members = _members(units)
+    side = [TRAIN] * len(units) if side is None else side
     names = {label: place for place, label in enumerate(sorted(set(labels)))}
     totals = np.zeros((folds, len(names)))
     fold_of: dict[str, int] = {}
@@ -233,14 +233,15 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path, *, least: int = 1) -
         folds=rules.folds,
         seed=rules.seed,
     )
+    noun, where = problem.noun, " in manifest.csv" if problem.noun == "picture" else ""
     result = frame.assign(side=list(found.side), fold=list(found.fold), unit=list(found.unit))
     issues = [
         *(
             Issue(
                 f"/{label}",
                 "one_sided_label",
-                f"All pictures of label {label!r} are on one side of the split, so none is left to {purpose}: add "
-                "pictures of another group, or name smaller groups in manifest.csv.",
+                f"All {noun}s of label {label!r} are on one side of the split, so none is left to {purpose}: add "
+                f"{noun}s of another group, or name smaller groups{where}.",
             )
             for label, part in result.groupby("label")
             for side, purpose in ((TRAIN, "learn from"), (TEST, "judge with"))
@@ -250,8 +251,8 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path, *, least: int = 1) -
             Issue(
                 f"/{label}",
                 "one_fold_label",
-                f"The pictures of label {label!r} to learn from are one group, so there is none to compare "
-                "candidates by: add pictures of another group, or name smaller groups in manifest.csv.",
+                f"The {noun}s of label {label!r} to learn from are one group, so there is none to compare "
+                f"candidates by: add {noun}s of another group, or name smaller groups{where}.",
             )
             for label, part in result.groupby("label")
             if {TRAIN, TEST} <= set(part["side"]) and part.loc[part["side"] == TRAIN, "fold"].nunique() < 2
@@ -263,8 +264,8 @@ def keep(problem: Problem, frame: pd.DataFrame, path: Path, *, least: int = 1) -
             Issue(
                 "/",
                 "too_few_to_judge",
-                f"Of {len(frame)} usable pictures {aside} are kept aside to judge with, and the promotion policy asks "
-                f"for at least {least}: about {math.ceil(least * len(frame) / aside)} pictures are needed.",
+                f"Of {len(frame)} usable {noun}s {aside} are kept aside to judge with, and the promotion policy asks "
+                f"for at least {least}: about {math.ceil(least * len(frame) / max(aside, 1))} {noun}s are needed.",
             )
         )
     if issues:
@@ -284,7 +285,7 @@ def _kept(path: Path) -> dict[str, str]:
         document = None
     if not isinstance(document, dict) or not all(isinstance(side, str) for side in document.values()):
         raise DataError(
-            f"{path}, which holds the pictures kept aside, is damaged: put it back from a copy. Removing it draws the "
-            "split anew, and the champion may then be judged on pictures it learned from."
+            f"{path}, which holds what is kept aside, is damaged: put it back from a copy. Removing it draws the "
+            "split anew, and the champion may then be judged on what it learned from."
         )
     return document

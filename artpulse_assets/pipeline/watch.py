@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import orjson
 
+from artpulse_assets.pipeline import ingest, measures
+from artpulse_assets.pipeline.measures import Answers
 from artpulse_core import drift
-from artpulse_core.data.problems import Problem
+from artpulse_core.data.contract import Contract
+from artpulse_core.data.problem import Problem
 from artpulse_core.exchange.files import write_whole
-from artpulse_core.gates import statistics
 from artpulse_core.model.bundle import Bundle, json_bytes
+from artpulse_core.model.finish import Prediction
 from artpulse_core.model.predictor import Predictor
 
-VERSION = "2"
+VERSION = "3"
 WINDOW = 1000
 LEAST_ROWS = 20
 ALPHA = 0.012
@@ -32,25 +35,42 @@ HISTORY = 500
 
 
 def reference(
-    labels: Sequence[str], numbers: Mapping[str, np.ndarray], probabilities: np.ndarray
+    contract: Contract, names: Sequence[str], watched: np.ndarray, mixed: Prediction
 ) -> drift.Profile:
-    """The profile of train rows: ``numbers`` by name, each (n,), and out-of-fold ``probabilities`` (n, k).
+    """The profile of train rows: their ``watched`` inputs (n × w, called ``names``) and out-of-fold answers.
 
     Windows are expected to mix groups as the train rows do: answers come from random folds (folds of whole groups
     move the mean answers of windows from the same source by up to 1 σ of the test), and the profile is not told the
     groups, for allowing for new ones would cost most of the power.
     """
-    table = {**numbers, **answers(labels, probabilities)}
-    kinds = {name: "answer" for name in table if name not in numbers}
-    return drift.Profile.build(table, kinds={**kinds, "label": "category"})
+    told = answers(contract.target.labels, mixed)
+    table = {**inputs(contract, names, watched), **told}
+    kinds = {name: "answer" for name in told if name != "label"}
+    kinds |= {item.name: "category" for item in contract.fields if item.kind == "category"}
+    return drift.Profile.build(table, kinds={**kinds, **({"label": "category"} if "label" in told else {})})
 
 
-def answers(labels: Sequence[str], probabilities: np.ndarray) -> dict[str, np.ndarray]:
-    """A model's answers (n, k) as columns: ``label``, the likeliest, and ``p(<label>)`` of each.
+def inputs(contract: Contract, names: Sequence[str], matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of an input matrix by name: numbers, and for a category its levels as text (None: missing)."""
+    found: dict[str, np.ndarray] = dict(zip(names, matrix.T, strict=True))
+    for item in contract.fields:
+        if item.kind == "category" and item.name in found:
+            shown = [item.shown(value) for value in found[item.name].tolist()]
+            found[item.name] = np.array(
+                [None if level is None else str(level) for level in shown], dtype=object
+            )
+    return found
+
+
+def answers(labels: Sequence[str], said: Prediction) -> dict[str, np.ndarray]:
+    """A model's answers as columns: ``label``, the likeliest, and ``p(<label>)`` of each; or ``answer``, the value.
 
     A mix of labels that changed is seen in the probabilities before it is in the likeliest labels (Rabanser,
     Günnemann & Lipton 2019, "Failing Loudly", arXiv:1810.11953: softmax outputs against predicted classes).
     """
+    if said.probabilities is None:
+        return {"answer": np.asarray(said.values)}
+    probabilities = said.probabilities
     found = {f"p({label})": probabilities[:, place] for place, label in enumerate(labels)}
     known = np.isfinite(probabilities).all(axis=1)
     likeliest = np.asarray(labels, dtype=object)[np.where(known, probabilities.argmax(axis=1), 0)]
@@ -58,24 +78,47 @@ def answers(labels: Sequence[str], probabilities: np.ndarray) -> dict[str, np.nd
     return {**found, "label": likeliest}
 
 
-def columns(bundle: Bundle, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Events as columns: each feature of the bundle, and ``answers``, what the champion says of them.
+def columns(bundle: Bundle, version: int, events: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Events as columns: each watched input of the bundle, and ``answers``, what the champion says of them.
 
     The answers are computed again, because another version may have answered: only the champion's own mix can be
-    compared with its reference. Events without features, or of another feature fingerprint, are left out.
+    compared with its reference. Where events keep too little for that, the answers of ``version`` itself are taken
+    and other versions' events left out. So are events without features, or of other inputs.
     """
-    manifest = bundle.manifest
-    usable = [event for event in events if event["features"] and event["fingerprint"] == manifest.fingerprint]
+    manifest, contract = bundle.manifest, bundle.contract
+    usable = [
+        event
+        for event in events
+        if event["features"]
+        and event["fingerprint"] == manifest.watched_fingerprint
+        and (manifest.watches_all or event["version"] == version)
+    ]
+    fields = {item.name: item for item in contract.fields}
     matrix = np.array(
-        [[event["features"].get(name) for name in manifest.feature_names] for event in usable],
+        [
+            [ingest.cell(fields.get(name), event["features"].get(name)) for name in manifest.watched]
+            for event in usable
+        ],
         dtype=np.float64,
-    ).reshape(len(usable), len(manifest.feature_names))  # None becomes NaN, which counts as missing
+    ).reshape(len(usable), len(manifest.watched))  # None becomes NaN, which counts as missing
+    found = inputs(contract, manifest.watched, matrix)
+    return {**found, **answers(contract.target.labels, _said(bundle, matrix, usable))}
+
+
+def _said(bundle: Bundle, matrix: np.ndarray, events: Sequence[Mapping[str, Any]]) -> Prediction:
+    """What the champion says of each event; NaN where it cannot say."""
     labels = bundle.contract.target.labels
-    said = np.full((len(usable), len(labels)), np.nan)
-    whole = np.isfinite(matrix).all(axis=1)
-    if whole.any():
-        said[whole] = Predictor(bundle).predict(matrix[whole]).probabilities
-    return {**dict(zip(manifest.feature_names, matrix.T, strict=True)), **answers(labels, said)}
+    whole = np.full((len(events), max(1, len(labels))), np.nan)
+    if bundle.manifest.watches_all:
+        nullable = np.array([item.nullable for item in bundle.contract.fields] or [False] * matrix.shape[1])
+        usable = (np.isfinite(matrix) | (nullable & np.isnan(matrix))).all(axis=1)
+        if usable.any():
+            whole[usable] = Predictor(bundle).answers(matrix[usable])
+    else:
+        for place, event in enumerate(events):
+            told = (event["output"] or {}).get("probabilities") or {}
+            whole[place] = [told.get(label, np.nan) for label in labels]
+    return Prediction(probabilities=whole) if labels else Prediction(values=whole[:, 0])
 
 
 def drift_document(
@@ -92,7 +135,7 @@ def drift_document(
     one episode asks for one retraining.
     """
     profile = drift.Profile.load(bundle.profile_path)
-    current = columns(bundle, events)
+    current = columns(bundle, version, events)
     found = drift.compare(profile, current, alpha=ALPHA).to_dict()
     stamp = now.isoformat(timespec="seconds")
     episode = None
@@ -132,11 +175,11 @@ def drift_pictures(
         "drift_overview": plots.drift_overview(document["features"], f"Drift of {document['problem']}")
     }
     profile = drift.Profile.load(bundle.profile_path)
-    current = columns(bundle, events)
+    current = columns(bundle, document["version"], events)
     blamed = [
         name
         for name, row in document["features"].items()
-        if row["drift"] and name in current and name != "label"
+        if row["drift"] and name in profile.numbers.tolist() and name in current
     ]
     for name in sorted(blamed, key=lambda name: -document["features"][name]["score"])[:3]:
         pictures[name] = plots.reference_vs_current(name, quantiles(profile, name), current[name])
@@ -163,29 +206,42 @@ def performance_document(
     answered: int,
     now: datetime,
 ) -> dict[str, Any]:
-    """How the champion did on events whose truth came back: macro-F1 and accuracy with 95 % intervals.
+    """How the champion did on events whose truth came back, with 95 % intervals: macro-F1 and accuracy, or RMSE, mean
+    absolute error and the share of truths inside their interval.
 
     Under 20 rows the status is ``insufficient_data``. Feedback is not a random sample of what was asked;
     ``answered`` beside ``n`` says how many answers of the problem there are in all.
     """
-    told = [event for event in events if event["version"] == version and event["label"] in labels]
+    mine = [event for event in events if event["version"] == version and event["output"]]
+    truth, said = _values(mine) if problem.task == "regression" else _labels(mine, labels)
     base = {
         "problem": problem.name,
         "model": problem.model,
         "version": version,
         "at": now.isoformat(timespec="seconds"),
-        "n": len(told),
+        "n": len(truth),
         "answered": answered,
     }
-    if len(told) < LEAST_ROWS:
+    if len(truth) < LEAST_ROWS:
         return {**base, "status": "insufficient_data", "metrics": {}}
-    truth = np.array([labels.index(event["label"]) for event in told])
-    said = np.array([labels.index(event["output"]["label"]) for event in told])
-    k = len(labels)
-    metrics = {
-        "macro_f1": statistics.bootstrap_interval(
-            lambda t, p: statistics.macro_f1(t, p, k), truth, said, seed=SEED
-        ),
-        "accuracy": statistics.bootstrap_interval(statistics.accuracy, truth, said, seed=SEED),
-    }
-    return {**base, "status": "ok", "metrics": {name: metric.to_dict() for name, metric in metrics.items()}}
+    only = ("rmse", "mae", "interval_coverage") if problem.task == "regression" else ("macro_f1", "accuracy")
+    return {**base, "status": "ok", "metrics": measures.measure(truth, said, seed=SEED, only=only)}
+
+
+def _labels(events: Sequence[Mapping[str, Any]], labels: tuple[str, ...]) -> tuple[np.ndarray, Answers]:
+    known = [event for event in events if event["label"] in labels]
+    truth = np.array([labels.index(event["label"]) for event in known], dtype=np.int64)
+    said = np.array([labels.index(event["output"]["label"]) for event in known], dtype=np.int64)
+    return truth, Answers(probabilities=np.eye(len(labels))[said], predictions=said)
+
+
+def _values(events: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, Answers]:
+    known = [event for event in events if ingest.number(event["label"]) is not None]
+    table = np.array(
+        [
+            [ingest.number(event["label"]), *(event["output"][name] for name in ("value", "lower", "upper"))]
+            for event in known
+        ],
+        dtype=np.float64,
+    ).reshape(len(known), 4)
+    return table[:, 0], Answers(values=table[:, 1], lower=table[:, 2], upper=table[:, 3])

@@ -5,11 +5,12 @@ Belongs here: choosing, ordering and drawing the columns. Does not belong here: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
+from artpulse_assets.association import associations
 from artpulse_assets.columns import correlations
 from artpulse_assets.plots.canvas import (
     INK,
@@ -20,13 +21,17 @@ from artpulse_assets.plots.canvas import (
 )
 
 
-def correlation_heatmap(columns: Mapping[str, Any], top: int = 30) -> bytes:
-    """Pearson correlations of at most ``top`` columns, ordered so that those moving together lie together.
+def correlation_heatmap(
+    columns: Mapping[str, Any], top: int = 30, *, categories: Collection[str] | None = None
+) -> bytes:
+    """Correlations of at most ``top`` columns, ordered so that those moving together lie together.
 
-    ``columns``: name → n numbers. Missing values are replaced by the median, constant columns are left out. More
-    than ``top``: those with the strongest tie to another. Raises ``ValueError`` with under two varying columns.
+    ``columns``: name → n numbers, of which ``categories`` names those that hold level indices. Without it the figures
+    are Pearson's, missing values replaced by the median; with it (it may be empty) Spearman's, and between 0 and 1
+    where a category takes part (``association.strength``). Constant columns are left out. More than ``top``: those
+    with the strongest tie to another. Raises ``ValueError`` with under two varying columns.
     """
-    names, matrix = correlations(columns)
+    names, matrix = correlations(columns) if categories is None else associations(columns, categories)
     if len(names) < 2:
         raise ValueError("A correlation needs two columns that vary.")
     off = np.abs(matrix - np.eye(len(names)))
@@ -60,13 +65,18 @@ def correlation_heatmap(columns: Mapping[str, Any], top: int = 30) -> bytes:
                 )
         bar = page.figure.colorbar(image, ax=axes, shrink=0.6, ticks=[-1, -0.5, 0, 0.5, 1])
         bar.outline.set_visible(False)
-        bar.set_label("correlation")
+        bar.set_label(
+            "correlation" if categories is None else "rank correlation" + (" or ratio" if categories else "")
+        )
         row, column = np.unravel_index(int(np.argmax(off)), off.shape)
         pair = f"{shorten(names[row])} and {shorten(names[column])}"
         rows = len(next(iter(columns.values())))
+        measure = (
+            "r" if categories is None else "ρ" if not {names[row], names[column]} & set(categories) else "η"
+        )
         page.head(
             f"{pair} move together most" if matrix[row, column] > 0 else f"{pair} oppose each other most",
-            f"r = {matrix[row, column]:.2f} · n = {rows:,} rows · {len(kept)} of {len(columns)} columns",
+            f"{measure} = {matrix[row, column]:.2f} · n = {rows:,} rows · {len(kept)} of {len(columns)} columns",
         )
         return page.png()
 

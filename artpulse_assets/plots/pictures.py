@@ -36,31 +36,51 @@ def thumbnails(items: Sequence[tuple[bytes | None, str]], columns: int = 5) -> b
     if not items:
         raise ValueError("There is no picture to show.")
     shown = list(items[:MOST_THUMBNAILS])
-    columns = min(columns, len(shown))
-    rows = -(-len(shown) // columns)
     more = len(items) - len(shown)
-    size = (GAP + columns * (CELL + GAP), GAP + rows * (CELL + CAPTION + GAP) + (20 if more else 0))
-    sheet = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for index, (data, caption) in enumerate(shown):
-        left = GAP + (index % columns) * (CELL + GAP)
-        top = GAP + (index // columns) * (CELL + CAPTION + GAP)
-        picture = _thumbnail(data) if data else None
-        if picture is None:
-            draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), fill="#f4f6f8", outline=RULE)
-            draw.text((left + CELL / 2, top + CELL / 2), "no picture", MUTED, _font(12), anchor="mm")
-        else:
-            across, down = picture.size
-            sheet.paste(picture, (left + (CELL - across) // 2, top + (CELL - down) // 2))
-        for line, text in enumerate(_lines(caption)):
-            ink = INK if line == 0 else MUTED
-            draw.text((left + CELL / 2, top + CELL + 4 + 15 * line), text, ink, _font(12), anchor="mt")
+    made = sheet(shown, columns, bottom=20 if more else 0)
     if more:
-        draw.text((GAP, size[1] - 24), f"and {more:,} more", MUTED, _font(12))
-    return _png(sheet)
+        ImageDraw.Draw(made).text((GAP, made.height - 24), f"and {more:,} more", MUTED, font(12))
+    return _png(made)
 
 
-def _thumbnail(data: bytes) -> Image.Image | None:
+def sheet(
+    items: Sequence[tuple[bytes | None, str]],
+    columns: int,
+    *,
+    cell: int = CELL,
+    coarser: int = 1,
+    top: int = 0,
+    bottom: int = 0,
+    least: int = 0,
+) -> Image.Image:
+    """Pictures of ``cell`` pixels in a grid, each with its caption under it, at least ``least`` pixels wide.
+
+    ``coarser`` draws a picture with that many times fewer pixels each way, at the same size; ``top`` and ``bottom``
+    pixels are left empty.
+    """
+    columns = min(columns, len(items))
+    rows = -(-len(items) // columns)
+    size = (GAP + columns * (cell + GAP), top + GAP + rows * (cell + CAPTION + GAP) + bottom)
+    made = Image.new("RGB", (max(size[0], least), size[1]), PAPER)
+    draw = ImageDraw.Draw(made)
+    for index, (data, caption) in enumerate(items):
+        left = GAP + (index % columns) * (cell + GAP)
+        upper = top + GAP + (index // columns) * (cell + CAPTION + GAP)
+        picture = _thumbnail(data, cell // coarser) if data else None
+        if picture is None:
+            draw.rectangle((left, upper, left + cell - 1, upper + cell - 1), fill="#f4f6f8", outline=RULE)
+            draw.text((left + cell / 2, upper + cell / 2), "no picture", MUTED, font(12), anchor="mm")
+        else:
+            across, down = picture.width * coarser, picture.height * coarser
+            picture = picture if coarser == 1 else picture.resize((across, down), Image.Resampling.NEAREST)
+            made.paste(picture, (left + (cell - across) // 2, upper + (cell - down) // 2))
+        for line, text in enumerate(_lines(caption, cell)):
+            ink = INK if line == 0 else MUTED
+            draw.text((left + cell / 2, upper + cell + 2 + 15 * line), text, ink, font(12), anchor="ma")
+    return made
+
+
+def _thumbnail(data: bytes, cell: int) -> Image.Image | None:
     """The picture at most a cell wide and high, or None when it cannot or should not be decoded."""
     try:
         with warnings.catch_warnings():
@@ -68,8 +88,8 @@ def _thumbnail(data: bytes) -> Image.Image | None:
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     return None
-                picture.draft("RGB", (CELL * 2, CELL * 2))
-                picture.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+                picture.draft("RGB", (cell * 2, cell * 2))
+                picture.thumbnail((cell, cell), Image.Resampling.LANCZOS)
                 seen = picture.convert("RGBA")
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
@@ -77,23 +97,27 @@ def _thumbnail(data: bytes) -> Image.Image | None:
     return Image.alpha_composite(paper, seen).convert("RGB")
 
 
-def _lines(caption: str) -> list[str]:
+def _lines(caption: str, cell: int) -> list[str]:
     """At most two lines that fit under a cell: as the caption breaks them, else cut in the middle of the space."""
-    font, lines = _font(12), []
+    face, lines = font(12), []
     for line in caption.strip().splitlines()[:2]:
         text = shorten(line, 60)
-        while text and font.getlength(text) > CELL + GAP - 4:
+        while text and face.getlength(text) > cell + GAP - 4:
             text = text[:-2].rstrip() + "…"
         lines.append(text)
     return lines
 
 
 @cache
-def _font(size: int) -> FreeTypeFont:
+def font(size: int, *, bold: bool = False) -> FreeTypeFont:
+    """The font of all figures, for text on a sheet."""
     import matplotlib as mpl
     from PIL import ImageFont
 
-    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+    return ImageFont.truetype(
+        Path(mpl.get_data_path()) / "fonts" / "ttf" / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"),
+        size,
+    )
 
 
 def markdown_image(png: bytes, alt: str, max_bytes: int = 100_000) -> str:
@@ -106,11 +130,11 @@ def markdown_image(png: bytes, alt: str, max_bytes: int = 100_000) -> str:
     text = text.encode("utf-8", "replace").decode()[:200]
     frame = f"![{text}](data:image/png;base64,)"
     room = (max_bytes - len(frame.encode())) // 4 * 3 - 3
-    data = png if len(png) <= room else _smaller(png, room)
+    data = png if len(png) <= room else smaller(png, room)
     return f"![{text}](data:image/png;base64,{base64.b64encode(data).decode()})"
 
 
-def _smaller(png: bytes, room: int) -> bytes:
+def smaller(png: bytes, room: int) -> bytes:
     """The picture in at most ``room`` bytes: 128 colours, 48, then smaller in steps guided by the size reached."""
     with Image.open(io.BytesIO(png), formats=("PNG",)) as source:
         picture = source.convert("RGBA")

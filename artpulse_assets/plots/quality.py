@@ -1,19 +1,21 @@
 """Figures of how good the answers of a model are.
 
 Belongs here: confusion, calibration, ROC. Does not belong here: the metrics themselves (``artpulse_core.gates``); what
-is computed here is only what a curve needs.
+is computed here is only what a curve needs. Figures of numbers are in ``regression``, of decisions in ``decisions``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from artpulse_assets.binning import RELIABILITY_BINS, reliability
 from artpulse_assets.columns import numbers
 from artpulse_assets.plots.canvas import (
     ACCENT,
+    ALARM,
     CALM,
     INK,
     MUTED,
@@ -25,9 +27,11 @@ from artpulse_assets.plots.canvas import (
     shorten,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MOST_CLASSES = 30
 MOST_CURVES = 8
-BINS = 15
 
 
 def confusion(matrix: Any, labels: Sequence[str]) -> bytes:
@@ -98,73 +102,76 @@ def merge_smallest(counts: np.ndarray, names: list[str]) -> tuple[np.ndarray, li
     return merge.T @ counts @ merge, [*(names[index] for index in kept), f"{len(names) - len(kept)} others"]
 
 
-def calibration(confidence: Any, correct: Any) -> bytes:
+def calibration(confidence: Any, correct: Any, *, positive: str | None = None) -> bytes:
     """Reliability diagram over a histogram of confidence; title and note give mean confidence and ECE.
 
-    ``confidence``: n numbers 0–1; ``correct``: n booleans. ECE: Naeini, Cooper and Hauskrecht (2015), 15 equal
-    bins. Intervals of each point: Wilson (1927), 95 %. Raises ``ValueError`` without rows.
+    ``confidence``: n numbers 0–1; ``correct``: n booleans. With ``positive`` the two are the probability of that label
+    and whether a row has it. 15 equal bins, intervals of each point: ``artpulse_assets.binning``. Raises
+    ``ValueError`` without rows.
     """
     trust, hit = numbers(confidence), np.asarray(correct).astype(float)
-    if trust.size == 0 or trust.shape != hit.shape:
-        raise ValueError("Calibration needs one confidence and one verdict a row.")
-    edges = np.linspace(0, 1, BINS + 1)
-    slot = np.clip(np.digitize(trust, edges[1:-1], right=True), 0, BINS - 1)
-    sizes = np.bincount(slot, minlength=BINS)
-    used = sizes > 0
-    mean_trust = np.bincount(slot, trust, BINS)[used] / sizes[used]
-    mean_hit = np.bincount(slot, hit, BINS)[used] / sizes[used]
-    ece = float(np.sum(sizes[used] * np.abs(mean_trust - mean_hit)) / trust.size)
-    low, high = _wilson(mean_hit, sizes[used])
+    found = reliability(trust, hit)
     with canvas(TOP_INCHES + 4.6, 6.2) as page:
         upper, lower = page.figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-        upper.plot(
-            [0, 1], [0, 1], color=MUTED, linewidth=1.1, linestyle=(0, (4, 3)), label="as sure as right"
-        )
-        upper.vlines(mean_trust, low, high, color=ACCENT, linewidth=2, alpha=0.35)
-        upper.plot(mean_trust, mean_hit, color=ACCENT, linewidth=1, alpha=0.5)
-        area = 14 + 150 * sizes[used] / sizes.max()
+        ideal = "as sure as right" if positive is None else "as often as said"
+        upper.plot([0, 1], [0, 1], color=MUTED, linewidth=1.1, linestyle=(0, (4, 3)), label=ideal)
+        upper.vlines(found.confidence, found.low, found.high, color=ACCENT, linewidth=2, alpha=0.35)
+        upper.plot(found.confidence, found.share, color=ACCENT, linewidth=1, alpha=0.5)
+        area = 14 + 150 * found.n / found.n.max()
         dots = {"color": ACCENT, "zorder": 3, "clip_on": False, "label": "a bin (line: 95 % interval)"}
-        upper.scatter(mean_trust, mean_hit, area, **dots)
-        upper.set(ylabel="share right", ylim=(-0.02, 1.02), xlim=(0, 1))
+        upper.scatter(found.confidence, found.share, area, **dots)
+        share = "share right" if positive is None else f"share that is {plain(positive)}"
+        upper.set(ylabel=share, ylim=(-0.02, 1.02), xlim=(0, 1))
         upper.legend(loc="upper left", markerscale=0.6)
-        lower.stairs(sizes, edges, fill=True, color=CALM)
-        lower.set(xlabel="confidence of the answer", ylabel="rows")
+        lower.stairs(*np.histogram(trust, RELIABILITY_BINS, (0, 1)), fill=True, color=CALM)
+        said = "confidence of the answer" if positive is None else f"probability of {plain(positive)}"
+        lower.set(xlabel=said, ylabel="rows")
         lower.yaxis.get_major_locator().set_params(nbins=2, integer=True)
         for axes in (upper, lower):
             axes.grid(color=RULE, alpha=0.6)
             axes.spines[:].set_visible(False)
         gap = float(trust.mean() - hit.mean())
-        title = "About as sure as it is right"
-        if abs(gap) > max(0.03, 1.96 * float(hit.std()) / np.sqrt(hit.size)):
-            title = "Surer than it is right" if gap > 0 else "Less sure than it is right"
-        note = f"mean confidence {trust.mean():.2f}, share right {hit.mean():.2f}"
-        page.head(f"{title} (ECE {ece:.3f})", f"n = {trust.size:,} test rows · {note} · {BINS} bins")
+        off = abs(gap) > max(0.03, 1.96 * float(hit.std()) / np.sqrt(hit.size))
+        if positive is None:
+            title = "About as sure as it is right"
+            if off:
+                title = "Surer than it is right" if gap > 0 else "Less sure than it is right"
+            note = f"mean confidence {trust.mean():.2f}, share right {hit.mean():.2f}"
+        else:
+            name = f"“{shorten(positive)}”"
+            title = f"{name} about as often as said"
+            if off:
+                title = f"{name} less often than said" if gap > 0 else f"{name} more often than said"
+            note = f"mean probability {trust.mean():.2f}, share {hit.mean():.2f}"
+        page.head(f"{title} (ECE {found.ece:.3f})", f"n = {trust.size:,} test rows · {note}")
         return page.png()
 
 
-def _wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    z = 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return middle - half, middle + half
-
-
-def roc(y: Any, probabilities: Any, labels: Sequence[str]) -> bytes:
+def roc(
+    y: Any,
+    probabilities: Any,
+    labels: Sequence[str],
+    *,
+    positive: str | None = None,
+    threshold: float | None = None,
+) -> bytes:
     """One-vs-rest ROC curves with their areas; over eight labels only the three best and worst are in colour.
 
     ``y``: n label indices or names; ``probabilities``: n × k in the order of ``labels``. A label with no row, or
-    with all of them, has no curve. Raises ``ValueError`` when none is left.
+    with all of them, has no curve. Of two labels one curve says it all: that of ``positive`` (or the second), with the
+    ``threshold`` in use marked on it. Raises ``ValueError`` when no curve is left.
     """
     truth = np.asarray(y)
     if truth.dtype.kind not in "iu":
         place = {str(label): index for index, label in enumerate(labels)}
         truth = np.array([place[str(value)] for value in truth.ravel()])
     scores = np.asarray(probabilities, dtype=float)
+    alone = None if len(labels) != 2 else 0 if positive == labels[0] else 1
     curves = []
     for index, label in enumerate(labels):
-        positive = truth == index
-        if 0 < positive.sum() < positive.size:
-            false, true = rates(positive, scores[:, index])
+        hits = truth == index
+        if alone in (None, index) and 0 < hits.sum() < hits.size:
+            false, true = rates(hits, scores[:, index])
             area = float(np.trapezoid(true, false))
             curves.append((area, str(label), false, true))
     if not curves:
@@ -180,17 +187,33 @@ def roc(y: Any, probabilities: Any, labels: Sequence[str]) -> bytes:
                 axes.plot(false, true, color=shades[index], linewidth=2, label=f"{plain(label)}  {area:.2f}")
             else:
                 axes.plot(false, true, color=CALM, linewidth=0.9, zorder=1)
-        axes.set(xlabel="false alarms (share of the other labels)", ylabel="found (share of the label)")
+        others = "the other labels" if alone is None else "the other label"
+        axes.set(xlabel=f"false alarms (share of {others})", ylabel="found (share of the label)")
         axes.set(xlim=(-0.01, 1.0), ylim=(0, 1.01))
         axes.grid(color=RULE, alpha=0.6)
         axes.spines[:].set_visible(False)
-        axes.legend(loc="lower right", title="area under the curve", title_fontsize=9)
         best, worst, mean = curves[0], curves[-1], float(np.mean([curve[0] for curve in curves]))
-        title = f"“{shorten(best[1])}” is told apart best"
-        if len(curves) > 1:
-            title += f", “{shorten(worst[1])}” worst"
-        page.head(title, f"n = {truth.size:,} test rows · each label against the rest · mean area {mean:.3f}")
+        note = f"n = {truth.size:,} test rows"
+        if alone is None:
+            title = f"“{shorten(best[1])}” is told apart best"
+            title += f", “{shorten(worst[1])}” worst" if len(curves) > 1 else ""
+            note += f" · each label against the rest · mean area {mean:.3f}"
+        else:
+            title = f"“{shorten(best[1])}” is told apart with an area of {mean:.3f}"
+            if threshold is not None:
+                _mark(axes, truth == alone, scores[:, alone] >= threshold, f"threshold {threshold:g}")
+                note += " · the dot is where the model decides"
+        axes.legend(loc="lower right", title="area under the curve", title_fontsize=9)
+        page.head(title, note)
         return page.png()
+
+
+def _mark(axes: Axes, positive: np.ndarray, called: np.ndarray, name: str) -> None:
+    """A dot at the rates of one decision."""
+    false, true = float(called[~positive].mean()), float(called[positive].mean())
+    axes.plot([false], [true], "o", color=ALARM, markersize=9, zorder=4, clip_on=False)
+    text = f"{name}: finds {100 * true:.0f} %, {100 * false:.0f} % false alarms"
+    axes.annotate(text, (false, true), (12, -14), textcoords="offset points", color=ALARM, fontsize=9.5)
 
 
 def rates(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

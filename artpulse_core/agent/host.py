@@ -7,11 +7,12 @@ stops no event and no rollout from being stopped. Does not belong here: what a p
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -233,13 +234,25 @@ class Agent:
         event = events.get(self._db, f"{request_id}:{row}")
         caller = request.get("caller")
         known = dict(request.get("labels") or {}).get(event["problem"]) if event else None
-        if event is not None and event["caller"] == caller and known is not None and label not in known:
+        if event is not None and event["caller"] == caller and known is not None and not _truth(label, known):
             message = f"The model of {event['problem']} has no label {label[:60]!r}."
+            if not known:
+                message = f"The model of {event['problem']} answers values: send the true one as `value`."
             raise FeedbackRefused(message, (Issue("/label", "label_unknown", message),))
         events.add_label(
             self._db, request_id=request_id, row=row, label=label, caller=caller, at=self._clock()
         )
         return {}
+
+
+def _truth(text: str, labels: Sequence[str]) -> bool:
+    """Whether ``text`` can be the truth: one of the labels, or a number where a model has none."""
+    if labels:
+        return text in labels
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def run(settings: Settings, stopped: threading.Event) -> None:

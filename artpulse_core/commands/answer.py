@@ -22,13 +22,15 @@ from artpulse_core.errors import ArtPulseError, of_system
 class Reply:
     """What a command says: ``document`` for programs, ``text`` for people, and the exit code.
 
-    ``trouble`` are sentences for people about what could not be done, for standard error.
+    ``trouble`` are sentences for people about what could not be done, for standard error; ``then`` is what follows
+    when all was told.
     """
 
     document: Any
     text: str
     exit_code: int = 0
     trouble: Sequence[str] = ()
+    then: Callable[[], None] | None = None
 
 
 def answering(function: Callable[..., Reply]) -> Callable[..., None]:
@@ -49,6 +51,8 @@ def answering(function: Callable[..., Reply]) -> Callable[..., None]:
             click.echo(_json(reply.document) if as_json else reply.text)
         for line in () if as_json else reply.trouble:
             click.echo(f"artpulse: {line}", err=True)
+        if reply.then:
+            reply.then()
         if reply.exit_code:
             sys.exit(reply.exit_code)
 

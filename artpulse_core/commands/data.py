@@ -1,4 +1,8 @@
-"""``artpulse data``, ``images`` and ``features``: pictures before any model."""
+"""``artpulse data``, ``images`` and ``features``: data before any model.
+
+Belongs here: the groups, and what paints and judges pictures. Adding data of one's own stands in ``data_add``, checking
+and finding it in ``data_check``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import click
 import numpy as np
 
 from artpulse_core.commands.answer import Reply, answering, table
+from artpulse_core.commands.data_add import add
+from artpulse_core.commands.data_check import fetch, layout, validate
 from artpulse_core.data.generator import generate as generate_pictures
 from artpulse_core.data.images import check as check_images
 from artpulse_core.data.images import read
@@ -16,22 +22,10 @@ from artpulse_core.data.painting import LABELS
 from artpulse_core.errors import ImageRefused
 from artpulse_core.settings import Settings
 
-LAYOUT = """\
-A folder with one folder a label; a label may have folders below it:
-
-    {folder}/
-        <label>/<picture>            JPEG, PNG, WebP, BMP or GIF, told by content
-        <another label>/<picture>
-        manifest.csv                 optional: file,label,group[,split]
-
-A group (an artist, a session, a camera) is kept on one side of every split: name groups in manifest.csv, or figures
-will flatter. `split` is train or test and is respected for pictures that were not assigned before.
-The folder is DATASET_DIR if that is set, else {folder}."""
-
 
 @click.group()
 def data() -> None:
-    """Generate pictures; show how a folder must look."""
+    """Add a folder or a CSV of your own; check, find and generate data."""
 
 
 @data.command()
@@ -60,26 +54,8 @@ def generate(
     )
 
 
-@data.command()
-@answering
-def layout(settings: Settings) -> Reply:
-    """Show where pictures are looked for and how the folder must look."""
-    folder = settings.dataset_dir or settings.data / "art"
-    found = (
-        {
-            item.name: sum(1 for path in item.rglob("*") if path.is_file())
-            for item in sorted(folder.iterdir())
-            if item.is_dir()
-        }
-        if folder.is_dir()
-        else {}
-    )
-    state = (
-        table([{"label": label, "files": count} for label, count in found.items()], ("label", "files"))
-        if found
-        else f"There is nothing in {folder} yet."
-    )
-    return Reply({"folder": str(folder), "labels": found}, f"{LAYOUT.format(folder=folder)}\n\n{state}")
+for command in (add, validate, layout, fetch):
+    data.add_command(command)
 
 
 @click.group()

@@ -17,7 +17,7 @@ from artpulse_core.control.registry import Registry
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import ContractViolation, RegistryError
 from artpulse_core.model import bundle
-from artpulse_core.model.predictor import Predictor
+from artpulse_core.model.predictor import Prediction, Predictor
 from artpulse_core.settings import Settings
 
 
@@ -46,17 +46,10 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         found, refused = each_picture(files, predictor.features_of)
         names = [path for path, _ in found]
         matrix = np.array([numbers for _, numbers in found]).reshape(
-            len(found), len(predictor.feature_set.names)
+            len(found), len(predictor.pictures.names)
         )
     answered = predictor.predict(matrix)
-    answers: list[dict[str, Any]] = [
-        {
-            "input": name,
-            "label": predictor.labels[int(place)],
-            "probabilities": dict(zip(predictor.labels, shares.tolist(), strict=True)),
-        }
-        for name, place, shares in zip(names, answered.predictions, answered.probabilities, strict=True)
-    ]
+    answers = [{"input": name, **said} for name, said in zip(names, _said(predictor, answered), strict=True)]
     document = {
         "problem": chosen.name,
         "model": chosen.model,
@@ -65,12 +58,38 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         "answers": answers,
         "refused": refused,
     }
-    lines = [
-        f"{item['input']}: {item['label']} ({item['probabilities'][item['label']]:.0%})" for item in answers
-    ]
+    unit = predictor.bundle.contract.target.unit
+    lines = [f"{item['input']}: {_line(item, unit)}" for item in answers]
     note = ", learned from synthetic pictures" if document["synthetic"] else ""
     lines = [*lines, f"{chosen.model} version {version}{note}"] if lines else []
     return Reply(document, "\n".join(lines), 65 if refused else 0, [row["message"] for row in refused])
+
+
+def _said(predictor: Predictor, answered: Prediction) -> list[dict[str, Any]]:
+    if answered.values is not None and answered.lower is not None and answered.upper is not None:
+        level = predictor.finish.level
+        columns = zip(answered.values.tolist(), answered.lower.tolist(), answered.upper.tolist(), strict=True)
+        return [
+            {"value": value, "interval": {"lower": low, "upper": high, "level": level}}
+            for value, low, high in columns
+        ]
+    if answered.predictions is None or answered.probabilities is None:
+        return []
+    return [
+        {
+            "label": predictor.labels[int(place)],
+            "probabilities": dict(zip(predictor.labels, shares.tolist(), strict=True)),
+        }
+        for place, shares in zip(answered.predictions, answered.probabilities, strict=True)
+    ]
+
+
+def _line(item: dict[str, Any], unit: str) -> str:
+    if "label" in item:
+        return f"{item['label']} ({item['probabilities'][item['label']]:.0%})"
+    bounds = item["interval"]
+    told = f"{bounds['level']:.0%} between {bounds['lower']:.4g} and {bounds['upper']:.4g}"
+    return f"{item['value']:.4g}{' ' if unit else ''}{unit} ({told})"
 
 
 def champion(settings: Settings, registry: Registry, problem: Problem) -> tuple[int, Predictor]:

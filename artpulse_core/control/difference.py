@@ -75,7 +75,10 @@ def _contract(a: Bundle, b: Bundle) -> dict[str, Any]:
 
 
 def _fields(one: Contract, other: Contract) -> list[dict[str, Any]]:
-    left, right = ({item.name: vars(item) for item in side.fields} for side in (one, other))
+    left, right = (
+        {item.name: {**vars(item), "codes": dict(item.codes)} for item in side.fields}
+        for side in (one, other)
+    )
     rows = []
     for name in dict.fromkeys([*left, *right]):
         mine, theirs = left.get(name), right.get(name)

@@ -17,7 +17,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from artpulse_core.data.contract import Contract
+from artpulse_core.data.fields import Field
 from artpulse_core.model.bundle import Bundle
 
 ARTIFACT = "bundle"
@@ -95,10 +98,20 @@ def _signature(contract: Contract) -> Any:
     if contract.input == "image":
         inputs = [ColSpec("string", "image")]
     else:
-        inputs = [ColSpec("double", name) for name in contract.names]
-    outputs = [ColSpec("string", "label")]
-    outputs += [ColSpec("double", f"probability_{label}") for label in contract.target.labels]
+        inputs = [_column(item) for item in contract.fields]
+    if contract.task == "regression":
+        outputs = [ColSpec("double", name) for name in ("value", "lower", "upper")]
+    else:
+        outputs = [ColSpec("string", "label")]
+        outputs += [ColSpec("double", f"probability_{label}") for label in contract.target.labels]
     return ModelSignature(Schema(inputs), Schema(outputs))
+
+
+def _column(item: Field) -> Any:
+    from mlflow.types import ColSpec
+
+    text = item.kind == "category" and any(isinstance(level, str) for level in item.levels)
+    return ColSpec("string" if text else "double", item.name, required=not item.nullable)
 
 
 def _example(loaded: Bundle) -> Any:
@@ -106,5 +119,6 @@ def _example(loaded: Bundle) -> Any:
 
     if loaded.contract.input == "image":
         return pd.DataFrame({"image": [case["image"] for case in loaded.golden["images"][:1]]})
-    rows = [case["features"] for case in loaded.golden["rows"][:1]]
-    return pd.DataFrame(rows, columns=list(loaded.contract.names))
+    rows = [loaded.contract.shown(np.array(case["features"], float)) for case in loaded.golden["rows"][:1]]
+    numbers = {name: "float64" for name in loaded.contract.names if not isinstance(rows[0][name], str)}
+    return pd.DataFrame(rows).astype(numbers)

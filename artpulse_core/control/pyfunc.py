@@ -18,7 +18,7 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class BundleModel(PythonModel):
-    """Answers one row of ``label`` and ``probability_<label>`` columns for each row it is given."""
+    """Answers each row with ``label`` and ``probability_<label>`` columns, or with ``value``, ``lower``, ``upper``."""
 
     def load_context(self, context: Any) -> None:
         """Verify and load the bundle that lies among the artifacts."""
@@ -32,7 +32,8 @@ class BundleModel(PythonModel):
     ) -> pd.DataFrame:
         """Answer a DataFrame: the contract's fields, or a column ``image`` of encoded pictures.
 
-        A picture is its bytes or their base64 text. Raises ``ContractViolation`` or ``ImageRefused``.
+        A picture is its bytes or their base64 text; a missing field is NaN or None. Raises ``ContractViolation`` or
+        ``ImageRefused``.
         """
         predictor = self._predictor
         contract = predictor.bundle.contract
@@ -40,13 +41,19 @@ class BundleModel(PythonModel):
             pictures = [_bytes(value) for value in model_input["image"]]
             matrix = np.stack([predictor.features_of(picture) for picture in pictures])
         else:
-            frame = model_input[list(contract.names)].astype("float64")
-            matrix = contract.validate(frame.to_dict(orient="records")).matrix
-        answer = predictor.predict(matrix)
-        columns: dict[str, Any] = {"label": [predictor.labels[place] for place in answer.predictions]}
-        for place, label in enumerate(predictor.labels):
-            columns[f"probability_{label}"] = answer.probabilities[:, place]
-        return pd.DataFrame(columns, index=model_input.index)
+            frame = model_input[list(contract.names)].astype(object)
+            rows = frame.where(frame.notna(), None).to_dict(orient="records")
+            matrix = contract.validate(rows).matrix
+        return pd.DataFrame(_columns(predictor, predictor.predict(matrix)), index=model_input.index)
+
+
+def _columns(predictor: Any, answer: Any) -> dict[str, Any]:
+    if answer.values is not None:
+        return {"value": answer.values, "lower": answer.lower, "upper": answer.upper}
+    columns: dict[str, Any] = {"label": [predictor.labels[place] for place in answer.predictions]}
+    for place, label in enumerate(predictor.labels):
+        columns[f"probability_{label}"] = answer.probabilities[:, place]
+    return columns
 
 
 def _bytes(value: Any) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from artpulse_core.errors import DataError, Issue
 
 SPLITS = ("train", "test")
+GROUP_COLUMNS = ("group", "artist")  # the first that says something names the group
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class ManifestRow:
 def read_manifest(root: Path) -> dict[str, ManifestRow]:
     """Path relative to ``root`` → row, from ``manifest.csv`` (``file,label,group[,split]``); {} without one.
 
-    ``file`` is a path from the root, or a bare name inside the label's folder. Other columns are ignored; a
+    ``file`` is a path from the root, or a bare name inside the label's folder; the group may stand in a column
+    ``artist`` too. Other columns are ignored; a
     byte order mark and Windows line ends are fine. Raises ``DataError`` that names the line for: a missing
     ``file`` or ``label`` column or value, a file that does not exist or leads out of the folder, the same
     file with two different rows, a split that is neither ``train`` nor ``test``, text that is not UTF-8.
@@ -72,7 +74,8 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int, str, ManifestRow]]:
                 for key, value in record.items()
                 if isinstance(key, str) and not isinstance(value, list)
             }
-            row = ManifestRow(values["label"], values.get("group", ""), values.get("split") or None)
+            group = next((values[name] for name in GROUP_COLUMNS if values.get(name)), "")
+            row = ManifestRow(values["label"], group, values.get("split") or None)
             yield reader.line_num, values["file"], row
     except csv.Error as error:
         raise DataError(f"{path} is no readable CSV: {error}.") from error

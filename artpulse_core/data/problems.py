@@ -1,7 +1,7 @@
 """Problems: what is learned, one TOML file each.
 
 Belongs here: reading, checking and finding problem files. A file in ``<home>/problems`` is found at the next
-start like the shipped ones. Does not belong here: anything that opens the data itself.
+start like the shipped ones. Does not belong here: what may stand in one (``problem``), opening the data itself.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
-from pydantic import Field as PydanticField
+from pydantic import ValidationError
 
-from artpulse_core.data.contract import Contract, Field, Target
+from artpulse_core.data.problem import Problem
 from artpulse_core.errors import ProblemError
 from artpulse_core.settings import Settings
 
@@ -23,112 +22,20 @@ SAID = {
     "extra_forbidden": "there is no such key; correct its name or remove the line",
     "missing": "this key is missing; add it",
 }
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Part):
-    """Where the data comes from: a folder of labelled pictures named ``dataset``."""
-
-    kind: Literal["images"]
-    dataset: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")]
-
-
-class TargetText(_Part):
-    """The target as the file states it; labels are found in the data."""
-
-    name: str
-    description: str = ""
-
-
-class FieldText(_Part):
-    """One field as the file states it."""
-
-    name: Name
-    minimum: float
-    maximum: float
-    unit: str = ""
-    typical_minimum: float | None = None
-    typical_maximum: float | None = None
-    description: str = ""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> FieldText:
-        low = self.minimum if self.typical_minimum is None else self.typical_minimum
-        high = self.maximum if self.typical_maximum is None else self.typical_maximum
-        if not self.minimum <= low < high <= self.maximum:
-            raise ValueError(
-                f"the ranges of {self.name} do not nest: minimum ≤ typical_minimum < typical_maximum ≤ maximum"
-            )
-        return self
-
-
-class Training(_Part):
-    """How candidates are compared and how much data is kept aside for the gate."""
-
-    metric: Literal["macro_f1", "accuracy"] = "macro_f1"
-    test_fraction: float = PydanticField(default=0.25, gt=0, lt=0.6)
-    folds: int = PydanticField(default=5, ge=2, le=10)
-    seed: int = 20
-
-
-class Quality(_Part):
-    """The least data that can be learned from."""
-
-    min_labels: int = PydanticField(default=2, ge=2)
-    min_per_label: int = PydanticField(default=10, ge=2)
-
-
-class Problem(_Part):
-    """What is learned; immutable, read from one TOML file."""
-
-    name: Name
-    title: str
-    description: str = ""
-    task: Literal["classification"]
-    input: Literal["image", "table"]
-    model: ModelName
-    features: str
-    owner: str = "team:artpulse"
-    source: Source
-    target: TargetText
-    fields: tuple[FieldText, ...] = ()
-    training: Training = Training()
-    quality: Quality = Quality()
-
-    @model_validator(mode="after")
-    def _whole(self) -> Problem:
-        names = [item.name for item in self.fields]
-        if len(names) != len(set(names)):
-            raise ValueError("a field is named twice")
-        if (self.input == "table") != bool(names):
-            raise ValueError('input = "table" needs [[fields]]; input = "image" has none')
-        return self
-
-    @property
-    def contract(self) -> Contract:
-        """The contract before the data was read: labels are still empty."""
-        return Contract(
-            problem=self.name,
-            input=self.input,
-            target=Target(self.target.name, (), self.target.description),
-            fields=tuple(Field(**item.model_dump()) for item in self.fields),
-        )
+KINDS = ("images", "table")  # pydantic names the kind of source in a key's path, which stands in no file
+__all__ = ["SHIPPED", "Problem", "available", "get", "load", "read"]
 
 
 def read(path: Path) -> Problem:
     """One problem from a file; raises ``ProblemError`` naming the file and the key."""
     try:
-        problem = Problem(**tomllib.loads(path.read_text(encoding="utf-8")))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        problem = Problem(**_chosen_features(document, path.name))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProblemError(f"{path.name} is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"] if part not in KINDS)
         place = f"{path.name}: {key}" if key else path.name
         said = SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise ProblemError(f"{place}: {said}") from None
@@ -138,9 +45,32 @@ def read(path: Path) -> Problem:
     return problem
 
 
+def _chosen_features(document: dict[str, Any], file: str) -> dict[str, Any]:
+    """``features`` may be a list: the first set that this installation can compute counts."""
+    from artpulse_core import features
+
+    stated = document.get("features")
+    if not isinstance(stated, list):
+        return document
+    usable = [name for name in stated if isinstance(name, str) and features.available(name)]
+    if not usable:
+        raise ProblemError(
+            f"{file}: features: none of {', '.join(map(str, stated)) or 'nothing'} is available here."
+        )
+    return {**document, "features": usable[0]}
+
+
 def _check_features(problem: Problem, file: str) -> None:
     # Told here, because the graph would be built and fail half-way through its first run.
     from artpulse_core import features
+    from artpulse_core.features import table
+
+    if problem.source.kind == "table":
+        if problem.features not in table.names():
+            raise ProblemError(
+                f"{file}: features: a table has one of {', '.join(table.names())}, not {problem.features!r}."
+            )
+        return
 
     try:
         known = features.get(problem.features).names
@@ -152,6 +82,13 @@ def _check_features(problem: Problem, file: str) -> None:
             f"{file}: [[fields]] must be the numbers of the feature set {problem.features}, in its order: "
             f"{', '.join(known[:8])}{' …' if len(known) > 8 else ''}."
         )
+
+
+def with_features(problem: Problem, features: str) -> Problem:
+    """The same problem with another feature set; raises ``ProblemError`` for one it cannot have."""
+    changed = problem.model_copy(update={"features": features})
+    _check_features(changed, f"{problem.name}.toml")
+    return changed
 
 
 def available(folders: Iterable[Path]) -> dict[str, Path]:

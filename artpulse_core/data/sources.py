@@ -1,7 +1,8 @@
-"""Where pictures come from: the folder a problem learns from, and whether it was generated.
+"""Where data comes from: the folder or the file a problem learns from, and whether it was generated.
 
 Belongs here: finding the folder, the note of its origin, and the names others import. Does not belong here:
-walking it (``folder``), its manifest (``manifest``), painting pictures (``generator``, ``painting``).
+walking it (``folder``), its manifest (``manifest``), painting pictures (``generator``, ``painting``), looking for the
+file of a table (``table_files``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from artpulse_core.data.generator import SOURCE_FILE, Generated, generate
 from artpulse_core.data.manifest import ManifestRow, read_manifest
+from artpulse_core.data.table_files import find_table
 from artpulse_core.errors import DataError
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Generated",
     "ManifestRow",
     "find_images",
+    "find_table",
     "generate",
     "is_synthetic",
     "read_manifest",

@@ -25,7 +25,8 @@ class Dependence:
 
     ``joint`` (d,) which features vary; ``trace2``, ``trace3`` traces of R² and R³ over these; ``pairs``
     (p, 2) places of feature pairs and ``correlation`` (p,) of each: all pairs of up to 64 features, and of
-    more features each with its five strongest partners; ``rows`` the number of rows behind these numbers.
+    more features each with its five strongest partners; ``rows`` the number of rows behind these numbers, and
+    ``pair_rows`` (p,) those in which both features of a pair are known.
     """
 
     joint: NDArray[np.bool_]
@@ -34,6 +35,7 @@ class Dependence:
     pairs: NDArray[np.int64]
     correlation: Floats
     rows: int
+    pair_rows: NDArray[np.int64]
 
     @classmethod
     def build(cls, matrix: Floats, hashes: NDArray[np.uint64]) -> Dependence:
@@ -43,14 +45,16 @@ class Dependence:
         joint = (scores != 0.0).any(axis=1)
         rows, varied = len(chosen), np.flatnonzero(joint)
         if rows < 4 or not len(varied):
-            return cls(joint & False, 0.0, 0.0, np.empty((0, 2), np.int64), np.empty(0), rows)
+            none = np.empty(0, np.int64)
+            return cls(joint & False, 0.0, 0.0, none.reshape(0, 2), np.empty(0), rows, none)
         unit = scores[varied].astype(np.float32)
         full = (unit @ unit.T).astype(np.float64)
         np.fill_diagonal(full, 1.0)
         trace2, trace3 = _traces(full, rows)
         left, right = _pairs(full)
         pairs = np.column_stack([varied[left], varied[right]])
-        return cls(joint, trace2, trace3, pairs, full[left, right], rows)
+        correlation, known = pairwise(scores, matrix[:, chosen], pairs)
+        return cls(joint, trace2, trace3, pairs, correlation, rows, known)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays named ``dependence_…``."""
@@ -58,14 +62,20 @@ class Dependence:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Dependence:
-        """The reverse of ``to_arrays``; raises ``KeyError`` for a missing array."""
+        """The reverse of ``to_arrays``; raises ``KeyError`` for a missing array.
+
+        Profiles of earlier versions do not say how many rows are behind a pair: all of them, then.
+        """
+        rows = int(arrays["dependence_rows"])
+        whole = np.full(len(arrays["dependence_pairs"]), rows, dtype=np.int64)
         return cls(
             joint=arrays["dependence_joint"],
             trace2=float(arrays["dependence_trace2"]),
             trace3=float(arrays["dependence_trace3"]),
             pairs=arrays["dependence_pairs"],
             correlation=arrays["dependence_correlation"],
-            rows=int(arrays["dependence_rows"]),
+            rows=rows,
+            pair_rows=arrays.get("dependence_pair_rows", whole),
         )
 
 
@@ -119,6 +129,24 @@ def normal_scores(matrix: Floats) -> Floats:
     scores -= np.where(np.isnan(matrix), 0.0, scores.mean(axis=1, keepdims=True)) if scores.size else 0.0
     length = np.sqrt((scores**2).sum(axis=1, keepdims=True)) if scores.size else 1.0
     return np.asarray(np.divide(scores, length, out=np.zeros_like(scores), where=length > 1e-9))
+
+
+def pairwise(scores: Floats, matrix: Floats, pairs: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+    """Correlation of each pair of normal scores over the rows where both are known, and how many these are.
+
+    Columns of a table are often missing together, in the same rows: then far fewer rows speak for a pair than there
+    are, and a change that is chance would look certain.
+    """
+    left, right = pairs.T
+    product = (scores @ scores.T)[left, right]
+    known = ~np.isnan(matrix)
+    if known.all():
+        return product, np.full(len(pairs), matrix.shape[1], dtype=np.int64)
+    present = known.astype(np.float64)
+    both = np.rint((present @ present.T)[left, right]).astype(np.int64)
+    size = (scores**2) @ present.T  # i, j: sum of squares of i over the rows where j is known
+    length = np.sqrt(size[left, right] * size[right, left])
+    return np.divide(product, length, out=np.zeros_like(product), where=length > 1e-9), both
 
 
 def _traces(full: Floats, rows: int) -> tuple[float, float]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from artpulse_core.drift.dependence import Dependence, choose_rows, normal_scores
+from artpulse_core.drift.dependence import Dependence, choose_rows, normal_scores, pairwise
 from artpulse_core.drift.marginal import Floats, Outcome
+
+LEAST_ROWS = 10
 
 
 def shift_of_many(z: Floats, dependence: Dependence, used: NDArray[np.bool_]) -> tuple[float, float]:
@@ -39,25 +41,29 @@ def lost_correlations(
     """Change of the correlation of each pair of ``dependence.pairs``.
 
     Fisher's z of normal-score correlations with the variance factor 1 + ρ²/2 (Bonett & Wright 2000,
-    doi:10.1007/BF02294183). ``matrix`` is the window (features × m). Empty when there are too few rows.
+    doi:10.1007/BF02294183), over the rows where both features are known; a pair known in fewer than ten rows of
+    either side is not judged. ``matrix`` is the window (features × m). Empty when there are too few rows.
     """
     from scipy.special import ndtr
 
     chosen = choose_rows(hashes)
     rows = len(chosen)
-    if not len(dependence.pairs) or min(rows, dependence.rows) < 10:
+    if not len(dependence.pairs) or min(rows, dependence.rows) < LEAST_ROWS:
         empty = np.empty(0)
         return Outcome(empty, empty, empty)
     left, right = dependence.pairs.T
     scores = normal_scores(matrix[:, chosen])
-    now = np.clip((scores @ scores.T)[left, right], -0.9999, 0.9999)
-    then = np.clip(dependence.correlation, -0.9999, 0.9999)
-    usual = (then * dependence.rows + now * rows) / (dependence.rows + rows)
-    spread = (1.0 + usual**2 / 2.0) * (1.0 / (dependence.rows - 3) + 1.0 / (rows - 3))
+    found, after = pairwise(scores, matrix[:, chosen], dependence.pairs)
+    before = dependence.pair_rows
+    now, then = np.clip(found, -0.9999, 0.9999), np.clip(dependence.correlation, -0.9999, 0.9999)
+    enough = np.minimum(before, after) >= LEAST_ROWS
+    n, m = np.maximum(before, LEAST_ROWS), np.maximum(after, LEAST_ROWS)
+    usual = (then * n + now * m) / (n + m)
+    spread = (1.0 + usual**2 / 2.0) * (1.0 / (n - 3) + 1.0 / (m - 3))
     spread *= np.maximum(inflation[left], inflation[right])
     z = (np.arctanh(now) - np.arctanh(then)) / np.sqrt(spread)
     varies: NDArray[np.bool_] = np.asarray((scores != 0.0).any(axis=1))
-    z = np.where(varies[left] & varies[right], z, 0.0)
+    z = np.where(varies[left] & varies[right] & enough, z, 0.0)
     return Outcome(2.0 * ndtr(-np.abs(z)), np.where(z == 0.0, 0.0, now - then), z)
 
 

@@ -7,20 +7,24 @@ whose every rule passed promotes. Does not belong here: acting on it (``artpulse
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from artpulse_core.gates import rules
-from artpulse_core.gates.evidence import Evidence, as_utc
-from artpulse_core.gates.paired import Pair
+from artpulse_core.gates import rules, values
+from artpulse_core.gates.evidence import Evidence, Task, as_utc
 from artpulse_core.gates.policy import Policy
 from artpulse_core.gates.rules import RuleResult
 
 __all__ = ["Decision", "RuleResult", "Verdict", "evaluate", "evaluate_first"]
 
 Decision = Literal["promote", "reject", "inconclusive"]
+Rules = Callable[[Policy, Evidence, int], list[RuleResult]]
 _CLOCK_SKEW = timedelta(minutes=5)
+# Admission and decision are the same for both tasks; what is compared is not.
+_COMPARE: Mapping[Task, Rules] = {"classification": rules.compare, "regression": values.compare}
+_FLOORS: Mapping[Task, Rules] = {"classification": rules.floors, "regression": values.floors}
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,7 @@ def evaluate(policy: Policy, evidence: Evidence | None, *, now: datetime, seed: 
         results += _same_test(evidence)
     if any(rule.blocks for rule in results) or evidence is None or evidence.champion is None:
         return _verdict(results)
-    y, old, new = evidence.y, evidence.champion, evidence.challenger
-    pair = Pair(y, old.argmax(axis=1), new.argmax(axis=1), len(evidence.classes))
-    results += [
-        rules.superiority(policy, pair, seed),
-        rules.mcnemar(policy, pair),
-        *rules.classes(policy, pair, evidence.classes),
-        rules.calibration(policy, y, old, new),
-        *rules.slices(policy, pair, evidence.slices),
-    ]
+    results += _COMPARE[evidence.task](policy, evidence, seed)
     return _verdict(results)
 
 
@@ -77,12 +73,13 @@ def evaluate_first(policy: Policy, evidence: Evidence | None, *, now: datetime, 
 
     Evidence that does carry a champion's predictions is refused here: compare the two instead.
     """
-    results = _admission(policy, evidence, now, policy.first_champion.min_rows)
+    least = policy.first_rows("classification" if evidence is None else evidence.task)
+    results = _admission(policy, evidence, now, least)
     if evidence is not None and evidence.champion is not None:
         results.append(rules.undecided("first_champion", "There is a champion: compare the two instead."))
     if any(rule.blocks for rule in results) or evidence is None:
         return _verdict(results)
-    results += rules.floors(policy, evidence.y, evidence.challenger, seed)
+    results += _FLOORS[evidence.task](policy, evidence, seed)
     return _verdict(results)
 
 

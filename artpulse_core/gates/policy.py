@@ -71,6 +71,50 @@ class FirstChampion(_Section):
     min_rows: Rows
 
 
+class ValueSuperiority(_Section):
+    """The lower error that must be shown by the paired bootstrap."""
+
+    margin: Fraction
+    alpha: Alpha
+    resamples: Annotated[int, Field(ge=200, le=100_000)]
+    min_differing: Annotated[int, Field(ge=0)]
+
+
+class ValueSlices(_Section):
+    """The largest rise of the absolute error in any named part of the test rows."""
+
+    max_increase: Fraction
+    alpha: Alpha
+    min_rows: Rows
+    required: tuple[str, ...]
+
+
+class Intervals(_Section):
+    """How far the share of true values inside their interval may be from what the interval says."""
+
+    required: bool
+    max_under: Fraction
+    max_over: Fraction
+    alpha: Alpha
+
+
+class ValueFirstChampion(_Section):
+    """Absolute floors where there is no champion to compare with."""
+
+    min_r2: Fraction
+    min_rows: Rows
+
+
+class Regression(_Section):
+    """The rules for models that answer numbers."""
+
+    metric: Literal["rmse", "mae"]
+    superiority: ValueSuperiority
+    slices: ValueSlices
+    intervals: Intervals
+    first_champion: ValueFirstChampion
+
+
 class Policy(_Section):
     """All rules by which a challenger is judged; see ``policy.yaml`` for what each key means."""
 
@@ -82,6 +126,12 @@ class Policy(_Section):
     slices: Slices
     evidence: EvidenceLimits
     first_champion: FirstChampion
+    regression: Regression
+
+    def first_rows(self, task: str) -> int:
+        """Test rows a first champion needs; ``task`` is ``classification`` or ``regression``."""
+        rule = self.regression.first_champion if task == "regression" else self.first_champion
+        return rule.min_rows
 
 
 def load_policy(path: Path | str | None = None) -> Policy:

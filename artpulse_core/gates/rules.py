@@ -1,6 +1,7 @@
-"""The single rules of the gate: each looks at one thing and says value, limit, passed and why.
+"""The single rules of the gate for classes: each looks at one thing and says value, limit, passed and why.
 
-Belongs here: one function a rule. Does not belong here: the order of rules and the decision (``evaluate``).
+Belongs here: one function a rule. Does not belong here: rules for numbers (``values``), the order of rules and the
+decision (``evaluate``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from artpulse_core.gates.evidence import Evidence
 from artpulse_core.gates.paired import Pair, interval, mcnemar_worse, paired_bootstrap, score
 from artpulse_core.gates.policy import PerClass, Policy, Slices
 from artpulse_core.gates.statistics import Floats, Ints, bootstrap_interval, ece, ece_noise
@@ -60,6 +62,20 @@ def undecided(name: str, reason: str) -> RuleResult:
 def failed(name: str, reason: str) -> RuleResult:
     """A rule that is broken without a number."""
     return RuleResult(name, None, None, False, reason)
+
+
+def compare(policy: Policy, evidence: Evidence, seed: int) -> list[RuleResult]:
+    """Every rule between a champion and a challenger that answered the same rows."""
+    y, new = evidence.y, evidence.challenger
+    old = new if evidence.champion is None else evidence.champion
+    pair = Pair(y, old.argmax(axis=1), new.argmax(axis=1), len(evidence.classes))
+    return [
+        superiority(policy, pair, seed),
+        mcnemar(policy, pair),
+        *classes(policy, pair, evidence.classes),
+        calibration(policy, y, old, new),
+        *slices(policy, pair, evidence.slices),
+    ]
 
 
 def superiority(policy: Policy, pair: Pair, seed: int) -> RuleResult:
@@ -141,8 +157,9 @@ def calibration(policy: Policy, y: Ints, champion: Floats, challenger: Floats) -
     return RuleResult("calibration", after, limit, passed, text)
 
 
-def floors(policy: Policy, y: Ints, p: Floats, seed: int) -> list[RuleResult]:
+def floors(policy: Policy, evidence: Evidence, seed: int) -> list[RuleResult]:
     """Absolute floors of a first champion: the metric, the gain over the best guess, the calibration."""
+    y, p = evidence.y, evidence.challenger
     rule, name, k = policy.first_champion, policy.metric, p.shape[1]
     predicted = p.argmax(axis=1)
     guess = baseline(name, y, k)

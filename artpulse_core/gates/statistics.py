@@ -94,6 +94,26 @@ def brier(y: ArrayLike, p: ArrayLike) -> float:
     return float(((table - target) ** 2).sum(axis=1).mean())
 
 
+def binary_brier(y: ArrayLike, p: ArrayLike) -> float:
+    """Mean squared error of ``p`` (n,), the probability of class 1, 0..1: half of ``brier`` of the two columns."""
+    return float(((np.asarray(p, dtype=float) - np.asarray(y, dtype=float)) ** 2).mean())
+
+
+def auc(y: ArrayLike, p: ArrayLike) -> float:
+    """Area under the ROC curve of ``p`` (n,), a score of class 1; ``y`` holds 0 and 1. NaN with one class only.
+
+    The share of pairs of a 1 and a 0 in which the 1 scores higher, ties as half: the rank sum with midranks (Hanley &
+    McNeil 1982, doi:10.1148/radiology.143.1.7063747).
+    """
+    positive = np.asarray(y) == 1
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    if not ones or not zeros:
+        return float("nan")
+    _, place, counts = np.unique(np.asarray(p, dtype=float), return_inverse=True, return_counts=True)
+    midranks = np.cumsum(counts) - (counts - 1) / 2.0
+    return float((midranks[place][positive].sum() - ones * (ones + 1) / 2.0) / (ones * zeros))
+
+
 def ece(y: ArrayLike, p: ArrayLike, bins: int = 15) -> float:
     """Expected calibration error of the top class, equal-width bins (Guo et al. 2017, arXiv:1706.04599)."""
     table = np.asarray(p, dtype=float)

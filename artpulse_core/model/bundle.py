@@ -43,8 +43,10 @@ class Manifest:
     """What ``manifest.json`` says.
 
     ``features`` and ``fingerprint`` name the feature set the model was trained with; serving refuses a bundle
-    whose fingerprint its own feature set does not have. ``provenance`` holds data digest, git commit, run ids
-    and ``synthetic``.
+    whose fingerprint its own feature set does not have. ``feature_names`` are the columns of the input matrix: the
+    fields of a row, or the features of a picture. ``watched`` are the columns that events and the drift profile
+    keep, with a fingerprint of their own; absent they are the same. ``provenance`` holds data digest, git commit,
+    run ids and ``synthetic``.
     """
 
     model: str
@@ -57,7 +59,19 @@ class Manifest:
     created_at: str
     provenance: Mapping[str, Any]
     files: Mapping[str, str]
+    watched: tuple[str, ...] = ()
+    watched_fingerprint: str = ""
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if not self.watched:
+            object.__setattr__(self, "watched", self.feature_names)
+            object.__setattr__(self, "watched_fingerprint", self.fingerprint)
+
+    @property
+    def watches_all(self) -> bool:
+        """True when events keep the whole input matrix, so that answers can be computed again from them."""
+        return self.watched == self.feature_names
 
     @property
     def synthetic(self) -> bool:
@@ -74,6 +88,7 @@ class Manifest:
         return {
             **vars(self),
             "feature_names": list(self.feature_names),
+            "watched": list(self.watched),
             "provenance": dict(self.provenance),
             "files": dict(self.files),
         }
@@ -213,7 +228,13 @@ def _manifest(folder: Path) -> Manifest:
         found = document.get("format") if isinstance(document, dict) else None
         raise BundleError(f"The bundle has format {found!r}; this release reads format {FORMAT}.")
     try:
-        manifest = Manifest(**{**document, "feature_names": tuple(document["feature_names"])})
+        manifest = Manifest(
+            **{
+                **document,
+                "feature_names": tuple(document["feature_names"]),
+                "watched": tuple(document.get("watched", ())),
+            }
+        )
     except (KeyError, TypeError) as error:
         raise BundleError(f"{MANIFEST} is not a bundle manifest: {error}") from None
     for name in ("files", "provenance"):

@@ -1,14 +1,14 @@
 """Golden answers: inputs that travel in the bundle with the answers they must give.
 
 Belongs here: making and checking them. They catch a model that loads but answers otherwise on this machine:
-labels must be equal, probabilities within 1e-5, features of pictures within 1e-6 (bitwise equality across CPUs
-and libjpeg builds would refuse good models).
+labels must be equal, probabilities within 1e-5 (values too, relative to their size), features of pictures within the
+tolerance of their set (bitwise equality across CPUs and libjpeg builds would refuse good models).
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,22 +16,24 @@ import numpy as np
 from artpulse_core.errors import BundleError, ImageRefused
 from artpulse_core.model.predictor import Predictor
 
-PROBABILITY_TOLERANCE = 1e-5
-FEATURE_TOLERANCE = 1e-6
+ANSWER_TOLERANCE = 1e-5
 
 
 def make(
-    predict: Any, matrix: np.ndarray, images: Sequence[bytes] = (), image_features: np.ndarray | None = None
+    answers: Callable[[np.ndarray], np.ndarray],
+    matrix: np.ndarray,
+    images: Sequence[bytes] = (),
+    image_features: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Golden document for ``matrix`` (n × f) and, where given, pictures with their features (m × f).
 
-    ``predict`` maps features to probabilities (n × k), as the exported model does.
+    ``answers`` maps an input matrix to probabilities (n × k) or values (n × 1), as the exported model does.
     """
     document: dict[str, Any] = {"rows": [], "images": []}
-    for row, answer in zip(matrix, predict(matrix), strict=True):
+    for row, answer in zip(matrix, answers(matrix), strict=True):
         document["rows"].append({"features": row.tolist(), "probabilities": answer.tolist()})
     if images and image_features is not None:
-        for data, row, answer in zip(images, image_features, predict(image_features), strict=True):
+        for data, row, answer in zip(images, image_features, answers(image_features), strict=True):
             document["images"].append(
                 {
                     "image": base64.b64encode(data).decode(),
@@ -59,15 +61,18 @@ def _check(predictor: Predictor, golden: Mapping[str, Any]) -> int:
         raise BundleError("golden.json holds no answer to check.")
     for place, case in enumerate(golden["images"]):
         found = predictor.features_of(base64.b64decode(case["image"]))
-        worst = float(np.abs(found - np.asarray(case["features"])).max())
-        if not worst <= FEATURE_TOLERANCE:
+        wanted = np.asarray(case["features"])
+        worst = float(np.abs(found - wanted).max())
+        if not worst <= predictor.pictures.tolerance:
             raise BundleError(f"Golden picture {place} has features {worst:.2g} away from the recorded ones.")
-    wanted = np.array([case["probabilities"] for case in cases])
-    answers = predictor.predict(np.array([case["features"] for case in cases]))
-    distance = np.abs(answers.probabilities - wanted).max(axis=1)
-    wrong = np.flatnonzero(
-        ~(distance <= PROBABILITY_TOLERANCE) | (answers.predictions != wanted.argmax(axis=1))
-    )
-    if len(wrong):
-        raise BundleError(f"Golden answer {wrong[0]} differs by {distance[wrong[0]]:.2g}.")
+    wanted = np.array([case["probabilities"] for case in cases], dtype=np.float64)
+    matrix = np.array([case["features"] for case in cases], dtype=np.float64)  # null is a missing field: NaN
+    answers = predictor.answers(matrix)
+    distance = (np.abs(answers - wanted) / np.maximum(1.0, np.abs(wanted))).max(axis=1)
+    wrong = ~(distance <= ANSWER_TOLERANCE)
+    if not predictor.finish.regression:
+        wrong |= predictor.finish.decide(answers) != predictor.finish.decide(wanted)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise BundleError(f"Golden answer {first} differs by {distance[first]:.2g}.")
     return len(cases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from artpulse_assets.pipeline.candidates import TrainRows
-from artpulse_assets.pipeline.dataset import TestRows, single
+from artpulse_assets.pipeline.frames import TestRows, single
 
 LABELS = ("calm", "loud", "plain")
 WIDTH = 5

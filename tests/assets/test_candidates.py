@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artpulse_assets.pipeline import candidates, dataset, evaluate, export
+from artpulse_assets.pipeline import candidates, evaluate, export, frames
 from artpulse_assets.pipeline.candidates import ALGORITHMS, Candidate
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.problems import Problem
@@ -110,7 +110,7 @@ def split(problem: Problem) -> pd.DataFrame:
 
 
 def choose(problem: Problem, frame: pd.DataFrame, memo: Memo) -> dict[str, object]:
-    rows = dataset.train_rows(problem, frame)
+    rows = frames.train_rows(problem, frame)
     field = [candidates.fit(rows, name, seed=3, memo=memo) for name in ALGORITHMS]
     field.append(candidates.vote(rows, field, memo=memo))
     units = frame.loc[frame["side"] == "train", "unit"].to_numpy(str)
@@ -127,4 +127,4 @@ def test_selection_never_sees_the_test_rows(problem: Problem, tmp_path: Path) ->
     poisoned.loc[test, names] = poisoned.loc[test, names].to_numpy()[::-1] * 0.001
     poisoned.loc[test, "label"] = poisoned.loc[test, "label"].to_numpy()[::-1]
     assert choose(problem, poisoned, Memo(tmp_path / "poisoned")) == clean
-    assert dataset.test_rows(problem, poisoned).digest != dataset.test_rows(problem, frame).digest
+    assert frames.test_rows(problem, poisoned).digest != frames.test_rows(problem, frame).digest

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artpulse_assets.pipeline import dataset
+from artpulse_assets.pipeline import dataset, frames
 from artpulse_core import features
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import DataError
@@ -89,7 +89,7 @@ def test_rows_come_in_the_order_of_their_content_whatever_the_order_of_the_files
     frame = pictures()
     shuffled = frame.sample(frac=1, random_state=1)
     first, second = (dataset.assemble(part, none()).frame for part in (frame, shuffled))
-    assert dataset.digest(first) == dataset.digest(second)
+    assert frames.digest(first) == frames.digest(second)
 
 
 @pytest.mark.smoke
@@ -147,12 +147,12 @@ def test_train_and_test_rows_share_their_labels_and_their_numbers_survive_single
 ) -> None:
     frame = pictures()
     frame = frame.assign(side=["test", "train", "train"] * 8, fold=1, unit=frame["id"])
-    train, test = dataset.train_rows(problem, frame), dataset.test_rows(problem, frame)
+    train, test = frames.train_rows(problem, frame), frames.test_rows(problem, frame)
     assert train.labels == ("calm", "loud")
     assert (len(train.y), len(test.y)) == (16, 8)
     assert np.array_equal(train.x, train.x.astype(np.float32).astype(np.float64))
     assert set(test.y) == {0, 1}
-    moved = dataset.test_rows(problem, frame.assign(label=["loud"] * 12 + ["calm"] * 12))
+    moved = frames.test_rows(problem, frame.assign(label=["loud"] * 12 + ["calm"] * 12))
     assert moved.digest != test.digest
 
 

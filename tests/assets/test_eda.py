@@ -12,6 +12,7 @@ import pytest
 
 from artpulse_assets.pipeline.eda import (
     FIGURE_NAMES,
+    Number,
     data_summary_csv,
     draw,
     outliers,
@@ -89,12 +90,47 @@ def test_the_csv_has_a_line_a_column_and_no_formula() -> None:
 def test_figures_are_drawn_only_where_there_is_something_to_show() -> None:
     figures = draw(frame(), ["a", "b", "c", "d"])
     assert {name for name, png in figures.items() if png is not None} == {
-        "histograms", "correlation_heatmap", "class_balance", "missing_values",
+        "histograms", "correlation_heatmap", "class_balance", "missing_values", "outliers",
     }  # fmt: skip
     whole = draw(frame(), ["a"])
     assert whole["missing_values"] is None
     assert whole["correlation_heatmap"] is None
     assert set(figures) <= FIGURE_NAMES
+
+
+def test_a_table_shows_its_categories_and_a_number_its_target_instead_of_labels() -> None:
+    table = frame().assign(level=np.r_[np.nan, np.arange(59.0) % 3], target=RNG.normal(size=60))
+    figures = draw(
+        table,
+        ["a", "d", "level"],
+        categories={"level": ("low", "middle", "high")},
+        number=Number("price", "USD", 1.0),
+    )
+    assert {name for name, png in figures.items() if png is not None} == {
+        "histograms", "correlation_heatmap", "target", "categories", "missing_values", "outliers",
+    }  # fmt: skip
+    assert draw(table.assign(target=np.nan), ["a"], number=Number("price"))["target"] is None
+
+
+def test_of_many_columns_those_that_tell_most_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    from artpulse_assets import plots
+
+    seen: dict[str, list[str]] = {}
+    monkeypatch.setattr(
+        plots, "histograms", lambda columns, labels: seen.setdefault("names", list(columns)) and b"png"
+    )
+    noise = pd.DataFrame(RNG.normal(size=(60, 90)), columns=[f"n{i}" for i in range(90)])
+    table = pd.concat([frame(), noise], axis=1).assign(told=[0.0] * 40 + [1.0] * 20)
+    draw(table, [*noise.columns, "told"])
+    assert len(seen["names"]) == 40
+    assert seen["names"][-1] == "told"
+
+
+def test_categories_have_no_outliers_and_no_correlation() -> None:
+    table = frame().assign(level=np.arange(60.0) % 3, single=0.0)
+    told = summarise(table, ["a", "b", "level", "single"], categories={"level", "single"})
+    assert told.constant == ("single",)
+    assert [(a, b) for a, b, _ in told.correlated] == [("a", "b")]
 
 
 def test_written_figures_are_of_this_run_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from artpulse_assets.pipeline import gate
-from artpulse_assets.pipeline.dataset import TestRows
+from artpulse_assets.pipeline.frames import TestRows
 from artpulse_core.gates import Verdict
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import Predictor

@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def read(problem: Problem, settings: Settings) -> tuple[ingest.Listing, ingest.Featured]:
-    listing = ingest.list_pictures(problem, settings)
+    listing = ingest.list_data(problem, settings)
     return listing, ingest.extract(problem, listing.frame, listing.root, settings.cache / "features")
 
 
@@ -102,7 +102,7 @@ def test_names_that_are_no_text_are_read_and_shown_with_escapes(
 def test_a_file_that_vanishes_between_listing_and_reading_is_named(
     root: Path, problem: Problem, settings: Settings
 ) -> None:
-    listing = ingest.list_pictures(problem, settings)
+    listing = ingest.list_data(problem, settings)
     (root / "calm" / "0.jpg").unlink()
     found = ingest.extract(problem, listing.frame, root, settings.cache / "features")
     row = by_path(found.frame)["calm/0.jpg"]
@@ -129,10 +129,10 @@ def test_an_empty_folder_and_a_missing_one_are_refused_by_name(
     tmp_path: Path, problem: Problem, settings: Settings
 ) -> None:
     with pytest.raises(DataError, match="DATASET_DIR"):
-        ingest.list_pictures(problem, settings)
+        ingest.list_data(problem, settings)
     (tmp_path / "art").mkdir()
     with pytest.raises(DataError, match=r"art.*holds no picture.*at least 2 labels"):
-        ingest.list_pictures(problem, settings)
+        ingest.list_data(problem, settings)
 
 
 @pytest.mark.smoke

@@ -37,7 +37,7 @@ def test_extraction_through_the_cache_gives_the_numbers_of_the_plain_function(
     path = tmp_path / problem.source.dataset / "label" / "one.jpg"
     path.parent.mkdir(parents=True)
     path.write_bytes(picture(5, side=192))
-    listing = ingest.list_pictures(problem, settings)
+    listing = ingest.list_data(problem, settings)
     asked = features.vector(path.read_bytes(), features.get(problem.features))
     for reused in (0, 1):
         found = ingest.extract(problem, listing.frame, listing.root, settings.cache)

@@ -238,3 +238,34 @@ def test_answers_that_are_only_sharper_are_no_drift() -> None:
         plain += detect(before, after)["drift"]
     assert plain == 20
     assert hits <= 4
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_columns_that_are_missing_in_the_same_rows_do_not_lose_their_correlation_by_chance(
+    together: bool,
+) -> None:
+    rng = np.random.default_rng(17)
+
+    def table(n: int) -> dict[str, np.ndarray]:
+        values = rng.normal(size=(8, n))
+        gone = np.tile(rng.random(n) < 0.7, (8, 1)) if together else rng.random((8, n)) < 0.7
+        return {f"x{place}": column for place, column in enumerate(np.where(gone, np.nan, values))}
+
+    alarms = sum(detect(table(600), table(300))["drift"] for _ in range(60))
+
+    assert alarms <= 3  # one in three alarmed while all rows counted for every pair
+
+
+def test_a_correlation_that_is_lost_among_missing_values_is_still_seen() -> None:
+    rng = np.random.default_rng(18)
+
+    def table(n: int, rho: float) -> dict[str, np.ndarray]:
+        left, noise = rng.normal(size=(2, n))
+        gone = rng.random(n) < 0.4
+        right = rho * left + np.sqrt(1 - rho**2) * noise
+        return {"left": np.where(gone, np.nan, left), "right": np.where(gone, np.nan, right)}
+
+    found = detect(table(800, 0.8), table(400, 0.0))
+
+    assert found["features"]["left"]["test"] == "correlation"
+    assert found["drift"]

@@ -45,6 +45,10 @@ def test_the_policy_of_the_current_folder_comes_before_the_shipped_one(
         ("format", 2),
         ("extra", 1),
         ("calibration", None),
+        ("regression", None),
+        ("regression.metric", "r2"),
+        ("regression.superiority.margin", 2),
+        ("regression.intervals.required", "perhaps"),
     ],
 )
 def test_a_wrong_key_is_refused_by_name(tmp_path: Path, key: str, value: object) -> None:

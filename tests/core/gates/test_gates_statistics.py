@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artpulse_core.gates import regression
 from artpulse_core.gates import statistics as stats
 from artpulse_core.gates.paired import Pair, mcnemar_worse, paired_bootstrap
 
@@ -128,3 +129,45 @@ def test_every_metric_stays_in_its_range(k: int, n: int, seed: int) -> None:
     assert stats.top_k_accuracy(y, p, k) == 1.0
     assert stats.log_loss(y, p) >= 0.0
     assert stats.confusion(y, guess, k).sum() == n
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(2, 80), st.integers(0, 10_000), st.integers(1, 6))
+def test_area_and_error_of_one_probability_agree_with_scikit_learn(n: int, seed: int, steps: int) -> None:
+    from sklearn import metrics
+
+    rng = np.random.default_rng(seed)
+    y, p = rng.integers(0, 2, n), rng.integers(0, steps + 1, n) / steps  # many ties
+    assert stats.binary_brier(y, p) == pytest.approx(metrics.brier_score_loss(y, p))
+    if 0 < y.sum() < n:
+        assert stats.auc(y, p) == pytest.approx(metrics.roc_auc_score(y, p))
+    else:
+        assert np.isnan(stats.auc(y, p))
+
+
+def test_metrics_of_numbers_agree_with_scikit_learn_and_their_definition() -> None:
+    from sklearn import metrics
+
+    rng = np.random.default_rng(0)
+    y = rng.normal(3, 2, 300)
+    v = y + rng.normal(0.2, 1, 300)
+    assert regression.rmse(y, v) == pytest.approx(metrics.root_mean_squared_error(y, v))
+    assert regression.mae(y, v) == pytest.approx(metrics.mean_absolute_error(y, v))
+    assert regression.r2(y, v) == pytest.approx(metrics.r2_score(y, v))
+    assert regression.coverage([1, 2, 3, 4], [1, 3, 3, 0], [2, 4, 3, 3]) == 0.5
+    assert regression.width([1, 2], [2, 5]) == 2.0
+    assert np.isnan([regression.r2([1, 1], [1, 2]), regression.rmse([], []), regression.mae([], [])]).all()
+
+
+def test_the_bootstrap_of_a_gain_agrees_with_resampling_rows_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=300)
+    old, new = y + rng.normal(size=300), y + 0.9 * rng.normal(size=300)
+    first, second = regression.losses("rmse", y, old), regression.losses("rmse", y, new)
+    fast = regression.paired_gain("rmse", first, second, alpha=0.05, resamples=4000, seed=0)
+    assert fast.value == pytest.approx(1 - regression.rmse(y, new) / regression.rmse(y, old))
+    slow = []
+    for _ in range(2000):
+        rows = rng.integers(0, 300, 300)
+        slow.append(1 - regression.rmse(y[rows], new[rows]) / regression.rmse(y[rows], old[rows]))
+    assert (fast.low, fast.high) == pytest.approx(tuple(np.quantile(slow, [0.05, 0.95])), abs=0.012)

@@ -1,0 +1,189 @@
+"""The estimators: which compete for a problem, with which parameters.
+
+Belongs here: the usual field of each task, default parameters, a problem's own overrides, and making a fresh
+scikit-learn object. Does not belong here: fitting and comparing them (``candidates``). Only estimators whose export
+was proven equal are in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from artpulse_core.data.problem import Problem, Training
+from artpulse_core.errors import DataError, ProblemError
+
+Effort = Literal["quick", "full"]
+SOFT_VOTE, BLEND = "soft_vote", "blend"  # the mean of the others, for labels and for numbers
+WIDE = 50  # more features than this are regularised harder; both settings chosen by grouped cross-validation
+CALIBRATION_PARTS = 5
+MOST_ROWS = {"support_vector_machine": 5_000}  # its cost grows with the square of the rows
+
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "classification": (
+        "logistic_regression", "random_forest", "hist_gradient_boosting", "support_vector_machine",
+    ),
+    "regression": ("linear_regression", "random_forest", "hist_gradient_boosting"),
+    "embedding": ("discriminant", "logistic_regression"),
+}  # fmt: skip
+
+
+def together(problem: Problem) -> str:
+    """Name of the candidate that averages the others."""
+    return BLEND if problem.task == "regression" else SOFT_VOTE
+
+
+def field(problem: Problem, effort: Effort = "full") -> tuple[str, ...]:
+    """The algorithms that compete; under ``quick`` those of ``training.quick_candidates`` where it names any.
+
+    Raises ``ProblemError`` for an algorithm that does not exist.
+    """
+    training = problem.training
+    kind = "embedding" if "embedding" in problem.features else problem.task
+    chosen = (training.quick_candidates if effort == "quick" else ()) or training.candidates or USUAL[kind]
+    for name in chosen:
+        if name not in MAKERS[problem.task]:
+            known = ", ".join(MAKERS[problem.task])
+            raise ProblemError(
+                f"{problem.name}: training.candidates names {name!r}; a {problem.task} has {known}."
+            )
+    return chosen
+
+
+def left_out(problem: Problem, algorithm: str, effort: Effort, rows: int) -> str:
+    """Why ``algorithm`` does not compete this time; empty when it does."""
+    if algorithm not in field(problem, effort):
+        return f"the effort is {effort}"
+    most = MOST_ROWS.get(algorithm)
+    if most is not None and rows > most and len(field(problem, effort)) > 1:
+        return f"there are {rows:,} rows, and its cost grows with their square from {most:,} on"
+    return ""
+
+
+def parameters(algorithm: str, task: str, width: int, training: Training, effort: Effort) -> dict[str, Any]:
+    """The parameters of ``algorithm`` for ``width`` numbers: defaults, then the problem's, then its quick ones."""
+    own = training.parameters.get(algorithm, {})
+    quick = training.quick.get(algorithm, {}) if effort == "quick" else {}
+    return {**_default(algorithm, task, width), **own, **quick}
+
+
+def _default(algorithm: str, task: str, width: int) -> dict[str, Any]:
+    wide = width > WIDE
+    match algorithm, task:
+        case "logistic_regression", _:  # labels are balanced: groups leave uneven folds
+            return {"C": 0.005 if wide else 1.0, "max_iter": 500, "class_weight": "balanced"}
+        case "random_forest", "classification":
+            return {"n_estimators": 200, "min_samples_leaf": 2, "class_weight": "balanced"}
+        case "extra_trees", "classification":
+            return {"n_estimators": 300, "min_samples_leaf": 2, "class_weight": "balanced"}
+        case "random_forest" | "extra_trees", _:
+            return {"n_estimators": 100, "min_samples_leaf": 3, "max_features": 0.5}
+        case "hist_gradient_boosting", "classification":
+            return {
+                "max_iter": 80 if wide else 60,
+                "learning_rate": 0.08,
+                "max_leaf_nodes": 8,
+                "min_samples_leaf": 10,
+                "l2_regularization": 1.0,
+                "max_features": 0.2 if wide else 0.6,
+                "max_bins": 32 if wide else 255,
+                # weights make scikit-learn 1.9 find bins by a slow path: 10 s a fit on 650 × 371
+                "class_weight": None if wide else "balanced",
+            }
+        case "hist_gradient_boosting", _:
+            return {"max_iter": 200, "learning_rate": 0.08, "max_leaf_nodes": 16, "min_samples_leaf": 10}
+        case "gradient_boosting", _:
+            return {"n_estimators": 200, "max_depth": 4, "learning_rate": 0.1}
+        case "support_vector_machine", _:
+            return {"C": 3.0, "gamma": 0.8 / width if wide else "scale", "class_weight": "balanced"}
+        case "linear_regression", _:
+            return {"alpha": 1.0}
+        case "discriminant", _:
+            return {"shrinkage": 0.6}
+        case _:
+            raise DataError(f"There is no candidate called {algorithm!r}.")
+
+
+def make(
+    algorithm: str, task: str, params: Mapping[str, Any], *, seed: int, parts: int, blocks: tuple[int, ...]
+) -> Any:
+    """A fresh estimator. ``parts`` is how many parts the rows are cut into to calibrate a support vector machine,
+    at most the rows of the rarest label; ``blocks`` are the widths of the feature set's blocks.
+
+    Beside what scikit-learn takes, ``scale = "robust"`` standardises by median and quartiles, and ``class_weight =
+    "none"`` is None, which TOML cannot write.
+    """
+    given = {name: None if value == "none" else value for name, value in params.items()}
+    return MAKERS[task][algorithm](given, seed, parts, blocks)
+
+
+def _scaled(params: dict[str, Any], model: Callable[[dict[str, Any]], Any]) -> Any:
+    """``model`` of the parameters behind the scaler they name."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import RobustScaler, StandardScaler
+
+    scale = params.pop("scale", "standard")
+    if scale not in ("standard", "robust"):
+        raise DataError(f"scale is {scale!r}; it is standard or robust.")
+    return make_pipeline(RobustScaler() if scale == "robust" else StandardScaler(), model(params))
+
+
+Maker = Callable[[dict[str, Any], int, int, tuple[int, ...]], Any]
+
+
+def _logistic_regression(params: dict[str, Any], seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return _scaled(params, lambda given: LogisticRegression(random_state=seed, **given))
+
+
+def _support_vector_machine(params: dict[str, Any], _seed: int, parts: int, _blocks: tuple[int, ...]) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import SVC
+
+    # sigmoid calibration gives probabilities that export; SVC's own are deprecated
+    return _scaled(
+        params, lambda given: CalibratedClassifierCV(SVC(**given), method="sigmoid", cv=parts, ensemble=False)
+    )
+
+
+def _linear_regression(params: dict[str, Any], _seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
+    from sklearn.linear_model import Ridge
+
+    return _scaled(params, lambda given: Ridge(**given))
+
+
+def _discriminant(params: dict[str, Any], _seed: int, _parts: int, blocks: tuple[int, ...]) -> Any:
+    from artpulse_assets.pipeline.discriminant import ShrunkDiscriminant
+
+    return ShrunkDiscriminant(blocks=blocks, **params)
+
+
+def _ensemble(name: str, *, one_job: bool = False) -> Maker:
+    def made(params: dict[str, Any], seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
+        from sklearn import ensemble
+
+        more = {"n_jobs": 1} if one_job else {}
+        return getattr(ensemble, name)(random_state=seed, **more, **params)
+
+    return made
+
+
+MAKERS: Mapping[str, Mapping[str, Maker]] = {
+    "classification": {
+        "logistic_regression": _logistic_regression,
+        "random_forest": _ensemble("RandomForestClassifier", one_job=True),
+        "extra_trees": _ensemble("ExtraTreesClassifier", one_job=True),
+        "gradient_boosting": _ensemble("GradientBoostingClassifier"),
+        "hist_gradient_boosting": _ensemble("HistGradientBoostingClassifier"),
+        "support_vector_machine": _support_vector_machine,
+        "discriminant": _discriminant,
+    },
+    "regression": {
+        "linear_regression": _linear_regression,
+        "random_forest": _ensemble("RandomForestRegressor", one_job=True),
+        "extra_trees": _ensemble("ExtraTreesRegressor", one_job=True),
+        "gradient_boosting": _ensemble("GradientBoostingRegressor"),
+        "hist_gradient_boosting": _ensemble("HistGradientBoostingRegressor"),
+    },
+}

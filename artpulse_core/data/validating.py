@@ -1,0 +1,197 @@
+"""What the data of a problem holds, and whether anything can be learned from it.
+
+Belongs here: reading everything a problem learns from without writing, and the one document about it. Does not belong
+here: the checks of the graph on a finished data set, which need features and a split.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from artpulse_core.data import tables
+from artpulse_core.data.adding_images import shown
+from artpulse_core.data.images import check
+from artpulse_core.data.manifest import read_manifest
+from artpulse_core.data.picture import REASONS
+from artpulse_core.data.problem import Images, Problem, TableFile
+from artpulse_core.data.sources import find_images, find_table
+from artpulse_core.data.table_rows import Refused, to_rows
+from artpulse_core.errors import DataError
+from artpulse_core.settings import Settings
+
+EXAMPLES = 5
+NO_LABEL = "The picture lies in no label's folder; move it into <folder>/<label>/."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was read: ``rows`` of which ``usable``, ``labels`` of these, what is refused, what is too few.
+
+    ``shortages`` are sentences that forbid learning, ``notes`` sentences a person should read; ``example`` is the
+    first usable row as a caller would send it.
+    """
+
+    problem: str
+    source: Path
+    rows: int
+    usable: int
+    labels: Mapping[str, int]
+    refused: Sequence[Refused]
+    shortages: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    example: Mapping[str, Any] | None = None
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Reason code → how many rows or pictures, the most frequent first."""
+        return dict(Counter(item.reason for item in self.refused).most_common())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for ``--json``."""
+        return {
+            "problem": self.problem,
+            "source": str(self.source),
+            "rows": self.rows,
+            "usable": self.usable,
+            "labels": dict(self.labels),
+            "quarantine": {
+                "count": len(self.refused),
+                "reasons": self.reasons,
+                "examples": [item._asdict() for item in self.examples()],
+            },
+            "shortages": list(self.shortages),
+            "notes": list(self.notes),
+            "can_learn": not self.shortages,
+        }
+
+    def examples(self) -> list[Refused]:
+        """The first refused row of each reason."""
+        first: dict[str, Refused] = {}
+        for item in self.refused:
+            first.setdefault(item.reason, item)
+        return list(first.values())
+
+
+def judge(problem: Problem, settings: Settings) -> Finding:
+    """Read the data of ``problem`` whole; raises ``DataError`` when it cannot be read at all.
+
+    The one place to add a check of data before training: a sentence in ``shortages`` forbids, one in ``notes`` warns.
+    """
+    source = problem.source
+    return (
+        _table(problem, source, settings)
+        if isinstance(source, TableFile)
+        else _pictures(problem, source, settings)
+    )
+
+
+def unread(problem: Problem, error: DataError) -> Finding:
+    """The finding of a problem whose data cannot be read at all: one shortage, the sentence of ``error``."""
+    source = problem.source
+    named = source.file if isinstance(source, TableFile) else source.folder or source.dataset
+    return Finding(problem.name, Path(named), 0, 0, {}, (), (error.message,))
+
+
+def picture_folder(source: Images, settings: Settings) -> Path:
+    """Where the pictures of a problem lie; raises ``DataError`` naming what is missing."""
+    if source.folder:
+        folder = Path(source.folder)
+        if not folder.is_dir():
+            raise DataError(
+                f"The folder {source.folder!r} is not there any more; put it back, or add the problem again with --replace."
+            )
+        return folder
+    return find_images(source.dataset, dataset_dir=settings.dataset_dir, data_dir=settings.data)
+
+
+def _table(problem: Problem, source: TableFile, settings: Settings) -> Finding:
+    path = find_table(source, settings.data)
+    contract = problem.contract
+    judged = to_rows(tables.read(source, path), contract.fields, problem.target, task=problem.task)
+    matrix, refused = judged.matrix, list(judged.quarantine)
+    good = np.ones(len(matrix), dtype=bool)
+    for rule, rows in contract.broken_rules(matrix):
+        refused += [
+            Refused(judged.names[row], "rule_broken", rule.sentence) for row in np.flatnonzero(rows & good)
+        ]
+        good &= ~rows
+    usable = int(good.sum())
+    counts: dict[str, int] = {}
+    if problem.task == "classification" and judged.target is not None:
+        counts = dict(Counter(judged.target[good].tolist()).most_common())
+    shortages = []
+    if usable < problem.quality.min_rows:
+        shortages.append(
+            f"There are {usable} usable rows; at least {problem.quality.min_rows} are needed: add rows."
+        )
+    notes = [
+        f"{field.name} is missing in {share:.0%} of the rows"
+        for field, share in zip(
+            contract.fields, np.isnan(matrix[good]).mean(axis=0) if usable else (), strict=False
+        )
+        if share >= 0.3
+    ]
+    return Finding(
+        problem.name,
+        path,
+        usable + len(refused),
+        usable,
+        counts,
+        refused,
+        (*shortages, *_few(problem, counts, "rows")),
+        tuple(notes),
+        contract.shown(matrix[good][0]) if usable else None,
+    )
+
+
+def _pictures(problem: Problem, source: Images, settings: Settings) -> Finding:
+    root = picture_folder(source, settings)
+    manifest = read_manifest(root)
+    document = check([root])
+    counts: Counter[str] = Counter()
+    refused: list[Refused] = []
+    for row in document["files"]:
+        path = row["path"]
+        label = manifest[path].label if path in manifest else (path.split("/", 1)[0] if "/" in path else "")
+        if not row["accepted"]:
+            refused.append(Refused(shown(path), row["reason"], REASONS[row["reason"]]))
+        elif not label:
+            refused.append(Refused(shown(path), "no_label", NO_LABEL))
+        else:
+            counts[shown(label)] += 1
+    left = Counter(item["reason"] for item in document["skipped"])
+    notes = [f"{count} × {reason} passed over" for reason, count in sorted(left.items())]
+    usable = sum(counts.values())
+    shortages = () if usable else (f"The folder {str(root)!r} holds no usable picture.",)
+    return Finding(
+        problem.name,
+        root,
+        len(document["files"]),
+        usable,
+        dict(counts.most_common()),
+        refused,
+        (*shortages, *_few(problem, counts, "pictures")),
+        tuple(notes),
+    )
+
+
+def _few(problem: Problem, counts: Mapping[str, int], what: str) -> list[str]:
+    if problem.task != "classification" or not counts:
+        return []
+    rules = problem.quality
+    found = [
+        f"Label {label!r} has {count} usable {what}; at least {rules.min_per_label} are needed: add some, or remove it."
+        for label, count in sorted(counts.items())
+        if count < rules.min_per_label
+    ]
+    if len(counts) < rules.min_labels:
+        found.append(
+            f"There is only the label {next(iter(counts))!r}; at least {rules.min_labels} are needed."
+        )
+    return found
