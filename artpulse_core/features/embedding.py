@@ -99,6 +99,14 @@ class Packaged(Embedding):
         """Means and deviations of each of eight layers, and the pooled vector."""
         return efficientnet.BLOCKS
 
+    @property
+    def origin(self) -> str:
+        """Network, training data, package and licence."""
+        return (
+            f"The numbers are those of EfficientNet-Lite2, trained on {efficientnet.TRAINED_ON} (photographs of things), "
+            f"from the package {efficientnet.PACKAGE} under the Apache License 2.0; see {LICENCE}."
+        )
+
     def weights(self) -> str:
         """Known without reading: the digest of the package's file, which is checked when it is converted."""
         return f"{efficientnet.SHA256}:{efficientnet.CONVERTER}"
