@@ -114,7 +114,7 @@ def get(name: str) -> TableSet:
 @cache
 def _sets() -> dict[str, TableSet]:
     # Imported here, because every set stands on this module.
-    from artpulse_core.features.housing import Housing
+    from artpulse_core.features.housing import Housing, HousingApart
     from artpulse_core.features.tabular import Table
 
-    return {each.name: each for each in (Table(), Housing())}
+    return {each.name: each for each in (Table(), Housing(), HousingApart())}
