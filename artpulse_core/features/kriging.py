@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 CHUNK = 1024  # rows solved at once: 1,024 systems of 32 × 32 are 8 MB
+FEW = 6  # neighbours in ``roughly``
 LEAST = 1e-3  # a target is at least this where its logarithm is taken
 
 
@@ -60,9 +61,18 @@ class Kriging:
 
     def ask(self, place: np.ndarray, traits: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
         """Expected target and its variance, m × 2. ``own``: each row's number among those of training, left out."""
+        return self._ask(place, traits, own, self._nearest)
+
+    def roughly(self, place: np.ndarray, traits: np.ndarray, exact: np.ndarray) -> np.ndarray:
+        """As ``ask`` for the rows numbered ``exact``, from six neighbours for the others: a sixth of the cost."""
+        answer = self._ask(place, traits, None, min(FEW, self._nearest))
+        answer[exact] = self.ask(place[exact], traits[exact])
+        return answer
+
+    def _ask(self, place: np.ndarray, traits: np.ndarray, own: np.ndarray | None, k: int) -> np.ndarray:
         traits = traits * self._weights
         points = np.concatenate([place, traits * self._kernel.km], axis=1)
-        _, near = search(self._tree, points, self._nearest, own)
+        _, near = search(self._tree, points, k, own)
         answer = np.empty((len(place), 2))
         for at in range(0, len(place), CHUNK):
             rows = slice(at, at + CHUNK)
