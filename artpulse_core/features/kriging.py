@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-CHUNK = 1024  # rows solved at once: 1,024 systems of 32 × 32 are 8 MB
+CHUNK = 256  # rows solved at once: 256 systems of 32 × 32 are 2 MB, which stay near the processor
 FEW = 6  # neighbours in ``roughly``
 LEAST = 1e-3  # a target is at least this where its logarithm is taken
 
