@@ -165,7 +165,11 @@ class HousingEncoder:
         return single(np.concatenate([_own(x, place), self._around.ask(place, _traits(x))], axis=1))
 
     def mixtures(self, x: np.ndarray) -> np.ndarray:
-        """As ``transform`` for the first row of each place; the others are kriged from few neighbours."""
+        """As ``transform`` for the first row; the others are kriged from few neighbours.
+
+        From all 32 of them an explanation of some 200 mixtures would cost 30 ms of CPU and not 5. What it says changes by
+        4 % of the largest contribution (root mean square), less than other typical rows to compare with change it.
+        """
         place = _place(x)
         return single(np.concatenate([_own(x, place), self._around.roughly(place, _traits(x))], axis=1))
 

@@ -66,11 +66,11 @@ class Neighbours:
         return self._answer(traits, distance, near, kriged)
 
     def roughly(self, place: np.ndarray, traits: np.ndarray) -> np.ndarray:
-        """``ask`` for rows of few places: exact but for kriging, and in that for the first row of each place."""
+        """``ask`` for rows of few places: exact but for kriging, and in that for the first row."""
         _, first, group = np.unique(place, axis=0, return_index=True, return_inverse=True)
         group = group.reshape(-1)
         distance, near = search(self._tree, place[first], self._nearest, None)
-        kriged = [each.roughly(place, traits, first) for each in self._kriged]
+        kriged = [each.roughly(place, traits) for each in self._kriged]
         return self._answer(traits, distance[group], near[group], kriged)
 
     def _answer(

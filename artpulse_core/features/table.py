@@ -65,7 +65,7 @@ class Mixing(Encoder, Protocol):
     """An encoder that can tell mixtures of a few rows at less cost, for explanations."""
 
     def mixtures(self, x: np.ndarray) -> np.ndarray:
-        """As ``transform``, exactly for the first row of each place and nearly for the others."""
+        """As ``transform``, exactly for the first row and nearly for the others."""
         ...
 
 
