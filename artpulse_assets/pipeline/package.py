@@ -40,9 +40,7 @@ class Names:
     @property
     def key(self) -> str:
         """Hex digest of all names."""
-        return hashlib.sha256(
-            "\x00".join([*self.ids, "", *self.digests]).encode("utf-8", "replace")
-        ).hexdigest()
+        return hashlib.sha256(repr((list(self.ids), list(self.digests))).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
