@@ -96,14 +96,20 @@ def make(
         arrays = {**state, **prefixed(ENCODER, rows.encoded.arrays if rows.encoding else {})}
         finish = Finish(contract, arrays)
         arrays |= linear.of_state(chosen.linear, finish.temperature)
+        encoder = table.get(rows.encoding).open(rows.encoded.arrays) if rows.encoding else None
         arrays |= neighbours.reference(
-            rows.x, contract.fields, rows.y, names.ids, digests=names.digests, seed=problem.training.seed
+            rows.x,
+            contract.fields,
+            rows.y,
+            names.ids,
+            digests=names.digests,
+            seed=problem.training.seed,
+            dear=isinstance(encoder, table.Mixing),
         )
         pictures = None if rows.encoding else features.get(problem.features, cache=weights)
 
         def answer(x: np.ndarray) -> np.ndarray:
-            encoded = table.get(rows.encoding).open(rows.encoded.arrays).transform(x) if rows.encoding else x
-            return finish.calibrate(export.run(chosen.onnx, encoded))
+            return finish.calibrate(export.run(chosen.onnx, encoder.transform(x) if encoder else x))
 
         manifest = {
             "model": problem.model,
