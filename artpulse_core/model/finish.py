@@ -17,7 +17,9 @@ from artpulse_core.model import interval
 
 TEMPERATURE = "temperature"
 LEVEL = "interval.level"
-LEAST = 1e-6  # what float32 sums call zero; a temperature of 2.5 makes 2e-3 of the difference between 0 and 1e-7
+LEAST = (
+    1e-6  # what float32 sums call zero; a temperature of 2.5 makes 2e-3 of the difference between 0 and 1e-7
+)
 DECIMALS = 6  # closer answers are a tie, which falls to the same label in every build of the runtime
 
 
