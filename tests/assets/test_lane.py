@@ -170,7 +170,11 @@ def test_a_run_that_fails_says_so_in_mlflow_and_moves_no_alias(
     known = estimators.parameters
 
     def other(algorithm: str, *more: Any) -> dict[str, Any]:
-        return {"C": 0.2} if algorithm == "logistic_regression" else known(algorithm, *more)
+        return (
+            {"C": 0.2, "algorithm": algorithm}
+            if algorithm == "logistic_regression"
+            else known(algorithm, *more)
+        )
 
     monkeypatch.setattr(estimators, "parameters", other)
     monkeypatch.setattr(tracking, "log_candidate", broken)

@@ -13,6 +13,7 @@ from artpulse_assets.pipeline import calibrate, candidates, estimators, export
 from artpulse_assets.pipeline.candidates import TrainRows
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.contract import Contract, Field, Target
+from artpulse_core.errors import ExportError
 from artpulse_core.model import interval
 from artpulse_core.model.finish import TEMPERATURE, Finish
 from artpulse_core.model.predictor import session
@@ -68,7 +69,7 @@ def test_what_is_served_says_what_was_trained(algorithm: str, labels: int, calib
     }
     matrix = rows.encoded.matrix
     blocks = (matrix.shape[1],)
-    model = estimators.make(algorithm, rows.task, params, seed=3, parts=3, blocks=blocks).fit(matrix, rows.y)
+    model = estimators.make(rows.task, params, seed=3, parts=3, blocks=blocks).fit(matrix, rows.y)
     graph = session(export.to_onnx(model, matrix.shape[1]))
     contract = Contract("p", "table", Target("t", rows.labels), FIELDS, rows.task)
     if labels:
@@ -105,8 +106,6 @@ def test_the_mean_of_candidates_is_served_as_it_was_computed(labels: int, tmp_pa
 
 
 def test_an_exported_value_far_from_the_trained_one_is_refused() -> None:
-    from artpulse_core.errors import ExportError
-
     rows = train(0)
     model = tables.estimator("linear_regression", rows).fit(rows.encoded.matrix, rows.y)
     graph = export.to_onnx(model, rows.encoded.matrix.shape[1])
@@ -121,7 +120,7 @@ def test_folds_of_a_table_learn_their_encoder_from_their_own_rows_alone(tmp_path
     held = rows.fold == 1
     poisoned = replace(rows, x=np.where(held[:, None], rows.x * 1.0, rows.x), digest="poisoned")
     poisoned.x[held, 2] = 1e6  # a median that saw these would be another one
-    clean, odd = (candidates.fit_predict(item, ~held, rows.x[held], "linear_regression", {"alpha": 1.0}, 3)
+    clean, odd = (candidates.fit_predict(item, ~held, rows.x[held], "linear_regression", {"alpha": 1.0, "algorithm": "linear_regression"}, 3)
                   for item in (rows, poisoned))  # fmt: skip
     assert np.array_equal(clean, odd)
 
@@ -130,7 +129,9 @@ def test_intervals_learned_from_out_of_fold_answers_cover_new_rows(tmp_path: Pat
     rows = train(0, 300)
     made = tables.fitted(rows, "linear_regression", Memo(tmp_path))
     problem = tables_problem()
-    finish = calibrate.finish(problem.contract, rows, calibrate.learn(problem, rows, made.out_of_fold))
+    finish = calibrate.finish(
+        problem.contract, rows, calibrate.learn(problem, rows, made.out_of_fold, made.out_of_fold)
+    )
     x, y = drawn(2000, 4, 0)
     encoded = candidates.encoded(rows, x)
     said = finish.predict(export.run(made.onnx, encoded), encoded)
