@@ -24,7 +24,7 @@ from artpulse_core.model.bundle import Bundle
 from artpulse_core.model.predictor import Predictor
 from artpulse_core.store import events
 from tests import tables
-from tests.assets.conftest import Lane, checks
+from tests.assets.conftest import EFFORT, Lane, checks
 from tests.databases import whole_file
 
 NAMES = ("doors", "patients")
@@ -66,6 +66,7 @@ def _trained(
             patch.delenv(name, raising=False)
         patch.delenv("DAGSTER_HOME", raising=False)
         patch.setenv("ARTPULSE_HOME", str(home))
+        patch.setenv("ARTPULSE_EFFORT", EFFORT)
         own = [tables.problem(name) for name in NAMES]
         patch.setattr(definitions, "defs", definitions.build_defs(own))
         lane = Lane(settings_module.load(), [])
@@ -86,6 +87,7 @@ def tables_lane(
     shutil.copytree(_trained[0], home, copy_function=shutil.copy2)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setenv("ARTPULSE_HOME", str(home))
+    monkeypatch.setenv("ARTPULSE_EFFORT", EFFORT)
     return Lane(settings_module.load(), [])
 
 
