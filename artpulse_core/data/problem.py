@@ -248,6 +248,13 @@ class Problem(_Part):
             for side in (rule.left, rule.right):
                 if side not in numbers:
                     raise ValueError(f"a rule names {side!r}, which is no number field")
+        codings = {coding for item in self.fields for coding in item.codes}
+        if codings and "coding" in names:
+            raise ValueError("a field is called 'coding', by which a row states its coding; rename it")
+        if self.coding in codings:
+            raise ValueError(
+                f"coding = {self.coding!r} is that of the levels themselves; fields.codes has others"
+            )
         known = CLASSIFICATION_METRICS if self.task == "classification" else REGRESSION_METRICS
         if self.training.metric and self.training.metric not in known:
             raise ValueError(f"training.metric of a {self.task} is one of {', '.join(known)}")

@@ -17,6 +17,10 @@ from artpulse_core.model import interval
 
 TEMPERATURE = "temperature"
 LEVEL = "interval.level"
+LEAST = (
+    1e-6  # what float32 sums call zero; a temperature of 2.5 makes 2e-3 of the difference between 0 and 1e-7
+)
+DECIMALS = 6  # closer answers are a tie, which falls to the same label in every build of the runtime
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,10 @@ class Finish:
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Label index of each row: the likeliest, or the positive label from its threshold on."""
+        rounded = np.round(probabilities, DECIMALS)
         if self.positive is None:
-            return np.asarray(probabilities.argmax(axis=1))
-        chosen = probabilities[:, self.positive] >= self.threshold
+            return np.asarray(rounded.argmax(axis=1))
+        chosen = rounded[:, self.positive] >= self.threshold
         return np.where(chosen, self.positive, 1 - self.positive)
 
 
@@ -96,9 +101,9 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Temperature scaling of probabilities, n × k.
 
     p_i^(1/T) normalised, which is softmax(log p / T): Guo et al. 2017, "On Calibration of Modern Neural
-    Networks", arXiv:1706.04599, section 4.2, applied to log-probabilities.
+    Networks", arXiv:1706.04599, section 4.2, applied to log-probabilities of at least ``LEAST``.
     """
-    logits = np.log(np.clip(probabilities, 1e-12, 1.0)) / temperature
+    logits = np.log(np.clip(probabilities, LEAST, 1.0)) / temperature
     logits -= logits.max(axis=1, keepdims=True)
     weights = np.exp(logits)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
