@@ -131,9 +131,7 @@ def normal_scores(matrix: Floats) -> Floats:
     return np.asarray(np.divide(scores, length, out=np.zeros_like(scores), where=length > 1e-9))
 
 
-def pairwise(
-    scores: Floats, matrix: Floats, pairs: NDArray[np.int64]
-) -> tuple[Floats, NDArray[np.int64]]:
+def pairwise(scores: Floats, matrix: Floats, pairs: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
     """Correlation of each pair of normal scores over the rows where both are known, and how many these are.
 
     Columns of a table are often missing together, in the same rows: then far fewer rows speak for a pair than there
