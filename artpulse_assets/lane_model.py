@@ -58,6 +58,7 @@ def _candidate(problem: Problem, common: Common, algorithm: str) -> dg.AssetsDef
             {"sklearn", "onnx", "mlflow"},
         ),
         ins={"split": dg.AssetIn([problem.name, "split"])},
+        deps=[dg.AssetKey([problem.name, "data_quality"])],
     )
     def candidate(
         context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any
@@ -172,8 +173,9 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
         eda.write_figures(workshop.settings.artifacts(problem.name), drawn)
         best, dummy = board["rows"][0], board["baseline"][metric]
         shown = evaluate.shown_metrics(rows.task, metric)
+        chosen = next(item for item in present if item.algorithm == board["chosen"])
         yield dg.Output(
-            board,
+            {**board, "candidate": chosen.to_dict()},
             data_version=dg.DataVersion(best["key"]),
             metadata={
                 "chosen": board["chosen"],

@@ -55,6 +55,10 @@ class Workshop(dg.ConfigurableResource):  # type: ignore[type-arg]  # generic on
             raise SettingsError(f"The tag effort is {stated!r}; it is quick or full.")
         return "quick" if stated == "quick" else "full"
 
+    def skips_quality(self, tags: Mapping[str, str]) -> bool:
+        """Whether the run is tagged to go on where a check of the data would stop it."""
+        return tags.get("skip_quality_checks") == "true"
+
     @cached_property
     def memo(self) -> Memo:
         """Results keyed by their inputs."""

@@ -79,7 +79,9 @@ class Settings(BaseModel):
         "ARTPULSE_DATABASE_URL", None, "Events, labels, changes, reports: sqlite:///… or postgresql://…"
     )
     problems: Words = _setting(
-        "ARTPULSE_PROBLEMS", ("art_core5", "art"), "Problems of this installation, comma separated."
+        "ARTPULSE_PROBLEMS",
+        ("art_core5", "art", "housing", "heart"),
+        "Problems of this installation, comma separated.",
     )
     effort: Literal["quick", "full"] = _setting(
         "ARTPULSE_EFFORT",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -25,9 +25,20 @@ def _chosen(settings: Settings, problem: str | None) -> list[str]:
     return [resolve(settings, problem).name] if problem else list(problems.load(settings))
 
 
-def run_training(settings: Settings, problem: str, say: Say, trigger: str) -> dict[str, Any]:
+def run_training(
+    settings: Settings,
+    problem: str,
+    say: Say,
+    trigger: str,
+    *,
+    effort: str | None = None,
+    skip_quality: bool = False,
+) -> dict[str, Any]:
     """Run the training job of one problem; what came of it as plain data. Raises ``RunFailed``."""
-    result = run_job(train_name(problem), settings, say, tags={"trigger": trigger})
+    tags = {"trigger": trigger, "effort": effort or settings.effort}
+    if skip_quality:
+        tags["skip_quality_checks"] = "true"
+    result = run_job(train_name(problem), settings, say, tags=tags)
     challenger = result.output_for_node(f"{problem}__challenger")
     champion = result.output_for_node(f"{problem}__champion")
     return {
@@ -51,21 +62,45 @@ def run_monitoring(settings: Settings, problem: str, say: Say, rows: int) -> dic
     return document
 
 
-@click.command()
-@click.option("--problem", help="Default: every problem of this installation.")
-@answering
-def train(settings: Settings, *, problem: str | None) -> Reply:
-    """Run the lane: pictures to a challenger with a verdict; the first model becomes champion."""
-    rows = [run_training(settings, name, _say, "train") for name in _chosen(settings, problem)]
-    return Reply({"trained": rows}, _outcome(rows))
+def _training(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that ``train`` and ``retrain`` have in common."""
+    for option in (
+        click.option("--problem", help="Default: every problem of this installation."),
+        click.option("--effort", type=click.Choice(["quick", "full"]), help="Default: ARTPULSE_EFFORT."),
+        click.option(
+            "--skip-quality-checks",
+            "skip_quality",
+            is_flag=True,
+            help="Go on where a check of the data would stop; what nothing can be fitted without still stops.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
-@click.option("--problem", help="Default: every problem of this installation.")
+@_training
 @answering
-def retrain(settings: Settings, *, problem: str | None) -> Reply:
+def train(settings: Settings, *, problem: str | None, effort: str | None, skip_quality: bool) -> Reply:
+    """Run the lane: data to a challenger with a verdict; the first model becomes champion."""
+    return _trained(settings, problem, "train", effort, skip_quality)
+
+
+@click.command()
+@_training
+@answering
+def retrain(settings: Settings, *, problem: str | None, effort: str | None, skip_quality: bool) -> Reply:
     """Train a challenger and judge it against the champion, which stays."""
-    rows = [run_training(settings, name, _say, "retrain") for name in _chosen(settings, problem)]
+    return _trained(settings, problem, "retrain", effort, skip_quality)
+
+
+def _trained(
+    settings: Settings, problem: str | None, trigger: str, effort: str | None, skip_quality: bool
+) -> Reply:
+    rows = [
+        run_training(settings, name, _say, trigger, effort=effort, skip_quality=skip_quality)
+        for name in _chosen(settings, problem)
+    ]
     return Reply({"trained": rows}, _outcome(rows))
 
 
@@ -81,9 +116,9 @@ def _outcome(rows: Iterable[dict[str, Any]]) -> str:
 def _next(row: dict[str, Any]) -> str:
     """What a person can do about a challenger that waits, by the verdict on it."""
     if row["rejected"] or row["decision"] == "reject":
-        return "add pictures, then artpulse retrain"
+        return "add data, then artpulse retrain"
     meant = f"{row['problem']} --version {row['version']}"
-    other = f"artpulse promote {meant}" if row["decision"] == "promote" else "add pictures"
+    other = f"artpulse promote {meant}" if row["decision"] == "promote" else "add data"
     return f"{other}, or artpulse rollout start {meant}"
 
 

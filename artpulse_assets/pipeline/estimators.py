@@ -109,8 +109,23 @@ def make(
 ) -> Any:
     """A fresh estimator. ``parts`` is how many parts the rows are cut into to calibrate a support vector machine,
     at most the rows of the rarest label; ``blocks`` are the widths of the feature set's blocks.
+
+    Beside what scikit-learn takes, ``scale = "robust"`` standardises by median and quartiles, and ``class_weight =
+    "none"`` is None, which TOML cannot write.
     """
-    return MAKERS[task][algorithm](dict(params), seed, parts, blocks)
+    given = {name: None if value == "none" else value for name, value in params.items()}
+    return MAKERS[task][algorithm](given, seed, parts, blocks)
+
+
+def _scaled(params: dict[str, Any], model: Callable[[dict[str, Any]], Any]) -> Any:
+    """``model`` of the parameters behind the scaler they name."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import RobustScaler, StandardScaler
+
+    scale = params.pop("scale", "standard")
+    if scale not in ("standard", "robust"):
+        raise DataError(f"scale is {scale!r}; it is standard or robust.")
+    return make_pipeline(RobustScaler() if scale == "robust" else StandardScaler(), model(params))
 
 
 Maker = Callable[[dict[str, Any], int, int, tuple[int, ...]], Any]
@@ -118,29 +133,24 @@ Maker = Callable[[dict[str, Any], int, int, tuple[int, ...]], Any]
 
 def _logistic_regression(params: dict[str, Any], seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(random_state=seed, **params))
+    return _scaled(params, lambda given: LogisticRegression(random_state=seed, **given))
 
 
 def _support_vector_machine(params: dict[str, Any], _seed: int, parts: int, _blocks: tuple[int, ...]) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
     # sigmoid calibration gives probabilities that export; SVC's own are deprecated
-    calibrated = CalibratedClassifierCV(SVC(**params), method="sigmoid", cv=parts, ensemble=False)
-    return make_pipeline(StandardScaler(), calibrated)
+    return _scaled(
+        params, lambda given: CalibratedClassifierCV(SVC(**given), method="sigmoid", cv=parts, ensemble=False)
+    )
 
 
 def _linear_regression(params: dict[str, Any], _seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
     from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), Ridge(**params))
+    return _scaled(params, lambda given: Ridge(**given))
 
 
 def _discriminant(params: dict[str, Any], _seed: int, _parts: int, blocks: tuple[int, ...]) -> Any:

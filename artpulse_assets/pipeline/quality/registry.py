@@ -53,11 +53,10 @@ class Entry:
         """The first sentence of the rule's docstring."""
         return (self.rule.__doc__ or "").strip().splitlines()[0]
 
-    def applies(self, sample: Sample) -> bool:
+    def applies(self, problem: Problem) -> bool:
         """Whether this check is for such data."""
-        kind = "picture" if sample.pictures else "table"
-        task = "regression" if sample.regression else "classification"
-        return self.rows in ("", kind) and self.task in ("", task)
+        kind = "picture" if problem.noun == "picture" else "table"
+        return self.rows in ("", kind) and self.task in ("", problem.task)
 
 
 CHECKS: tuple[Entry, ...] = (
@@ -94,16 +93,21 @@ NOISE = Entry("label_noise", "warn", noise.label_noise)
 """Last, because it is asked only when there are answers out of fold."""
 
 
+def applicable(problem: Problem) -> tuple[Entry, ...]:
+    """The checks of a problem before anything was trained."""
+    return tuple(entry for entry in CHECKS if entry.applies(problem))
+
+
 def run(sample: Sample, hooks: Mapping[str, Hook], doubts: noise.Noise | None) -> tuple[Check, ...]:
     """Every check that applies to ``sample``; one without anything to check is left out.
 
     Without a usable row only the amounts are told. A hook of the name of a check takes its place; hooks block.
     """
-    entries = [entry for entry in CHECKS if entry.applies(sample) and entry.name not in hooks]
+    entries = [entry for entry in CHECKS if entry.applies(sample.problem) and entry.name not in hooks]
     if not len(sample.frame):
         entries = [entry for entry in entries if entry.rule.__module__ == amounts.__name__]
         entries += [
-            entry for entry in CHECKS if entry.name == "unreadable_pictures" and entry.applies(sample)
+            entry for entry in CHECKS if entry.name == "unreadable_pictures" and entry.applies(sample.problem)
         ]
         hooks = {}
     found: list[Check] = []
