@@ -36,18 +36,35 @@ def together(problem: Problem) -> str:
 def field(problem: Problem, effort: Effort = "full") -> tuple[str, ...]:
     """The algorithms that compete; under ``quick`` those of ``training.quick_candidates`` where it names any.
 
-    Raises ``ProblemError`` for an algorithm that does not exist.
+    Raises ``ProblemError`` for an algorithm that does not exist, wherever [training] names it.
     """
     training = problem.training
     kind = "embedding" if "embedding" in problem.features else problem.task
-    chosen = (training.quick_candidates if effort == "quick" else ()) or training.candidates or USUAL[kind]
-    for name in chosen:
-        if name not in MAKERS[problem.task]:
-            known = ", ".join(MAKERS[problem.task])
-            raise ProblemError(
-                f"{problem.name}: training.candidates names {name!r}; a {problem.task} has {known}."
-            )
-    return chosen
+    usual = training.candidates or USUAL[kind]
+    _judge_names(problem, usual)
+    return (training.quick_candidates if effort == "quick" else ()) or usual
+
+
+def _judge_names(problem: Problem, usual: tuple[str, ...]) -> None:
+    training = problem.training
+    exist = tuple(MAKERS[problem.task])
+    named = {"candidates": training.candidates, "parameters": training.parameters, "quick": training.quick}
+    for key, names in named.items():
+        for name in names:
+            if name not in exist:
+                raise ProblemError(
+                    f"{problem.name}: training.{key} names {name!r}; a {problem.task} has {', '.join(exist)}."
+                )
+    among = {
+        "quick_candidates": (training.quick_candidates, usual),
+        "chosen": ((training.chosen,) if training.chosen else (), (*usual, together(problem))),
+    }
+    for key, (names, known) in among.items():
+        for name in names:
+            if name not in known:
+                raise ProblemError(
+                    f"{problem.name}: training.{key} names {name!r}, which does not compete; {', '.join(known)} do."
+                )
 
 
 def left_out(problem: Problem, algorithm: str, effort: Effort, rows: int) -> str:

@@ -11,6 +11,7 @@ import click
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.commands.data_add import csv_options, described, draft
 from artpulse_core.data import adding, problems, table_files
+from artpulse_core.data.adding_known import OPTION
 from artpulse_core.data.problem import Images, Problem, TableFile
 from artpulse_core.data.validating import Finding, judge, other_file, picture_folder, unread
 from artpulse_core.errors import DataError
@@ -55,17 +56,13 @@ def validate(settings: Settings, *, name: str | None, **options: Any) -> Reply:
 def _other(problem: Problem, settings: Settings, options: Mapping[str, Any]) -> Finding:
     """Another file against the contract of ``problem``."""
     told = {"csv_file", *STATED}
-    foreign = [
-        f"--{key.removesuffix('_column')}" for key, value in options.items() if value and key not in told
-    ]
-    if foreign or not options["csv_file"]:
-        named = f" without {', '.join(foreign)}" if foreign else ""
-        raise click.UsageError(
-            f"Give a problem's NAME, or --images DIR, or --csv FILE; with NAME and --csv FILE only --target, --missing, "
-            f"--coding, --id and --group{named}: the problem says the rest."
-        )
+    foreign = [f"--{key}" for key, value in options.items() if value and key not in told]
+    if foreign:
+        raise click.UsageError(f"{', '.join(foreign)} cannot be given with a NAME: the problem says it.")
+    if isinstance(problem.source, Images):
+        raise click.UsageError(f"{problem.name} learns from pictures; give --csv FILE without its name.")
     stated = {STATED[key]: options[key] for key in STATED if options[key]}
-    return judge(other_file(problem, options["csv_file"], **stated), settings)
+    return judge(other_file(problem, options["csv_file"], **stated), settings, stating=OPTION)
 
 
 def _each(problem: Problem, settings: Settings) -> Finding:

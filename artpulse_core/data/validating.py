@@ -16,6 +16,7 @@ import numpy as np
 
 from artpulse_core.data import tables, whole_table
 from artpulse_core.data.adding_images import shown
+from artpulse_core.data.doubts import IN_FILE
 from artpulse_core.data.images import check
 from artpulse_core.data.manifest import read_manifest
 from artpulse_core.data.picture import REASONS
@@ -85,14 +86,14 @@ class Finding:
         return list(first.values())
 
 
-def judge(problem: Problem, settings: Settings) -> Finding:
+def judge(problem: Problem, settings: Settings, *, stating: str = IN_FILE) -> Finding:
     """Read the data of ``problem`` whole; raises ``DataError`` when it cannot be read at all.
 
-    The one place to add a check of data before training: a sentence in ``shortages`` forbids, one in ``notes`` warns.
+    ``stating`` is how a person states the coding of this file. The one place to add a check of data before training: a sentence in ``shortages`` forbids, one in ``notes`` warns.
     """
     source = problem.source
     return (
-        _table(problem, source, settings)
+        _table(problem, source, settings, stating)
         if isinstance(source, TableFile)
         else _pictures(problem, source, settings)
     )
@@ -119,8 +120,12 @@ def other_file(problem: Problem, path: Path, **stated: Any) -> Problem:
     target = stated.pop("target", "") or problem.target.name
     stated["missing"] = (*source.missing, *stated.get("missing", ()))
     changed = {"file": str(path.resolve()), "sha256": "", "url": "", **stated}
-    if source.columns and _named(path, source, problem):
+    if source.columns and (names := _named(path, source, problem)):
         changed["columns"] = ()
+        if target not in names:
+            raise DataError(
+                f"{path.name} has no column {target!r}; name the one to predict with --target COLUMN."
+            )
     return problem.model_copy(
         update={
             "source": source.model_copy(update=changed),
@@ -129,14 +134,14 @@ def other_file(problem: Problem, path: Path, **stated: Any) -> Problem:
     )
 
 
-def _named(path: Path, source: TableFile, problem: Problem) -> bool:
-    """Whether the first line of a file names the columns that the problem reads, in whatever order."""
+def _named(path: Path, source: TableFile, problem: Problem) -> tuple[str, ...]:
+    """The first line of a file if it names columns that the problem reads, in whatever order; else nothing."""
     names = tables.read_names(path, separator=source.separator)
     derived = {ratio.name for ratio in source.ratios}
     wanted = {item.name for item in problem.fields} - derived
     for ratio in source.ratios:
         wanted |= {name for name in (ratio.of, ratio.by) if isinstance(name, str)}
-    return len(wanted & set(names)) > len(wanted) // 2
+    return names if len(wanted & set(names)) > len(wanted) // 2 else ()
 
 
 def unread(problem: Problem, error: DataError) -> Finding:
@@ -158,7 +163,7 @@ def picture_folder(source: Images, settings: Settings) -> Path:
     return find_images(source.dataset, dataset_dir=settings.dataset_dir, data_dir=settings.data)
 
 
-def _table(problem: Problem, source: TableFile, settings: Settings) -> Finding:
+def _table(problem: Problem, source: TableFile, settings: Settings, stating: str) -> Finding:
     path = find_table(source, settings.data)
     contract = problem.contract
     raw = tables.read(source, path)
@@ -196,7 +201,7 @@ def _table(problem: Problem, source: TableFile, settings: Settings) -> Finding:
         (*shortages, *_few(problem, counts, "rows")),
         tuple(notes),
         contract.shown(matrix[good][0]) if usable else None,
-        tuple(whole_table.of_problem(problem, raw)),
+        tuple(whole_table.of_problem(problem, raw, stating=stating)),
     )
 
 

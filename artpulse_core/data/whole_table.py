@@ -16,12 +16,12 @@ from artpulse_core.data.tables import Raw, Table
 from artpulse_core.errors import DataError, Issue
 
 
-def of_problem(problem: Problem, raw: Raw) -> list[Issue]:
+def of_problem(problem: Problem, raw: Raw, *, stating: str = IN_FILE) -> list[Issue]:
     """Why the table of ``problem`` cannot be learned from as a whole; empty when nothing speaks against it.
 
     A problem without codes and directions has its repeated rows judged only, by the wider limit.
     """
-    return judged(problem, raw.table, raw.source, problem.target.name)
+    return judged(problem, raw.table, raw.source, problem.target.name, stating=stating)
 
 
 def knows(problem: Problem) -> bool:
