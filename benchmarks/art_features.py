@@ -20,18 +20,24 @@ from typing import Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import candidates, evaluate, split
-from artpulse_assets.pipeline.dataset import single
-from artpulse_assets.pipeline.discriminant import ShrunkDiscriminant
+from artpulse_assets.pipeline import calibrate, estimators, evaluate, split
 from artpulse_core import features
 from artpulse_core.data.images import scan
+from artpulse_core.data.problem import Training
 from artpulse_core.features import FeatureSet
 from artpulse_core.features.cache import FeatureCache
-from artpulse_core.model.predictor import soften
+from artpulse_core.gates import statistics
+from artpulse_core.model.finish import soften
 
 FOLDS = 5
+TASK = "classification"
 VOTE = ("support_vector_machine", "logistic_regression", "random_forest")
-METRICS = ("macro_f1", "top2_accuracy", "accuracy_at_60", "ece")
+METRICS = {
+    "macro-F1": lambda y, p: statistics.macro_f1(y, p.argmax(axis=1), p.shape[1]),
+    "top-2": lambda y, p: statistics.top_k_accuracy(y, p, 2),
+    "right of the surest 60 %": lambda y, p: statistics.accuracy_at(y, p, 0.6),
+    "ECE": statistics.ece,
+}
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,25 @@ def read(root: Path, chosen: FeatureSet, cache: Path, group: str) -> Pictures:
     cost = (time.process_time() - started) * 1000 / max(1, found.computed)
     groups = [said.get(path) or Path(path).name.partition("__")[0] for path in found.paths]
     labels = np.array([path.partition("/")[0] for path in found.paths])
-    return Pictures(single(found.matrix), labels, np.array(groups), found.hashes, found.dhash, cost)
+    return Pictures(
+        found.matrix.astype(np.float32).astype(np.float64),
+        labels,
+        np.array(groups),
+        found.hashes,
+        found.dhash,
+        cost,
+    )
 
 
 def answers(chosen: FeatureSet, x: np.ndarray, y: np.ndarray, unseen: np.ndarray, seed: int) -> np.ndarray:
     """Probabilities for ``unseen`` by the model of the set: the discriminant of an embedding, else a soft vote."""
-    models: list[Any] = [candidates.estimator(name, x.shape[1], seed) for name in VOTE]
-    if "embedding" in chosen.name:
-        models = [ShrunkDiscriminant(blocks=chosen.blocks)]
+    width, most = x.shape[1], int(np.bincount(y).min())
+    models: list[Any] = []
+    for name in ("discriminant",) if "embedding" in chosen.name else VOTE:
+        params = estimators.parameters(name, TASK, width, Training(), "full")
+        models.append(
+            estimators.make(name, TASK, params, seed=seed, parts=min(5, most), blocks=chosen.blocks)
+        )
     return np.asarray(np.mean([model.fit(x, y).predict_proba(unseen) for model in models], axis=0))
 
 
@@ -97,16 +114,16 @@ def line(
     kind: str, y: np.ndarray, probabilities: np.ndarray, groups: np.ndarray, names: tuple[str, ...]
 ) -> None:
     """Print every metric with its interval, and the F1 of each label."""
-    found = evaluate.measure(y, probabilities, groups, 0, METRICS)
-    cells = "  ".join(
-        f"{name} {m['value']:.3f} ({m['low']:.3f}–{m['high']:.3f})" for name, m in found.items()
-    )
+    cells = []
+    for name, metric in METRICS.items():
+        found = statistics.bootstrap_interval(metric, y, probabilities, seed=0, resamples=500, groups=groups)
+        cells.append(f"{name} {found.value:.3f} ({found.low:.3f}–{found.high:.3f})")
     said = probabilities.argmax(axis=1)
     each = [
         2 * np.sum((said == k) & (y == k)) / max(1, np.sum(said == k) + np.sum(y == k))
         for k in range(len(names))
     ]
-    print(f"  {kind:13} {cells}")
+    print(f"  {kind:13} {'  '.join(cells)}")
     print(
         f"  {'':13} F1: " + ", ".join(f"{name} {f1:.2f}" for name, f1 in zip(names, each, strict=True)),
         flush=True,
@@ -125,7 +142,7 @@ def report(name: str, train: Path, test: Path | None, group: str, seed: int, cac
     fold, unit = grouped(known, seed)
     apart = crossed(chosen, known.x, y, fold, seed)
     loose = crossed(chosen, known.x, y, evaluate.stratified(y, FOLDS, seed), seed)
-    heat = evaluate.temperature(np.concatenate([y, y]), np.concatenate([apart, loose]))
+    heat = calibrate.temperature(np.concatenate([y, y]), np.concatenate([apart, loose]))
     print(
         f"{name}: {len(y)} pictures, {len(set(unit))} groups, {known.x.shape[1]} numbers; {known.cost:.1f} CPU ms a "
         f"picture, {grown:.0f} MB more memory, {carried:.1f} MB in a bundle; temperature {heat:.2f}"

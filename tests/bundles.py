@@ -11,10 +11,16 @@ from PIL import Image
 
 from artpulse_core import features
 from artpulse_core.data import problems
-from artpulse_core.model import bundle, golden
-from artpulse_core.model.predictor import soften
+from artpulse_core.data.problem import Problem
+from artpulse_core.features import table
+from artpulse_core.model import bundle, golden, interval
+from artpulse_core.model.finish import Finish
+from artpulse_core.model.predictor import ENCODER, prefixed, soften
+from tests import tables
 
 LABELS = ("minimal", "monochrome", "neo-pop", "surreal", "vibrant")
+WITHOUT_WEIGHTS = {"art": "rich"}
+"""The feature set of a problem whose own one depends on what is installed."""
 
 
 def make_bundle(
@@ -30,7 +36,7 @@ def make_bundle(
 
     ``spoil_golden`` records answers the model does not give, so only the golden check can refuse it.
     """
-    stated = problems.read(problems.SHIPPED / f"{problem}.toml")
+    stated = read(problem)
     feature_set = features.get(stated.features)
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=(len(feature_set.names), len(labels))).astype(np.float32)
@@ -78,6 +84,78 @@ def make_bundle(
     )
 
 
+def make_table_bundle(
+    folder: Path, problem: str, *, seed: int = 0, lift: float = 0.0, spoil_golden: bool = False
+) -> str:
+    """Write a bundle of ``tests.tables``: ``doors`` answers values, ``patients`` one of two labels.
+
+    Weights depend on ``seed`` alone; ``lift`` is added to every value (for patients: to the log-odds).
+    """
+    stated = tables.problem(problem)
+    regression = stated.task == "regression"
+    contract = stated.contract.with_labels(() if regression else ("ill", "well"))
+    truth = stated.target.name
+    known = tables.rows(problem, 60, seed)
+    matrix = contract.validate([{k: v for k, v in row.items() if k != truth} for row in known]).matrix
+    fitted = table.get("table").fit(contract.fields, matrix, None, seed=0)
+    rng = np.random.default_rng(seed)
+    outputs = 1 if regression else 2
+    weights = rng.normal(size=(fitted.matrix.shape[1], outputs)).astype(np.float32)
+    bias = (
+        np.array([lift, 0.0][:outputs], dtype=np.float32)
+        - fitted.matrix.mean(axis=0).astype(np.float32) @ weights
+    )
+    if regression:
+        arrays = interval.fit(rng.normal(size=60), np.zeros(60), minimum=-1e6, maximum=1e6)
+    else:
+        arrays = {"temperature": np.array(1.5)}
+    encoder = table.get("table").open(fitted.arrays)
+    finish = Finish(contract, arrays)
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        raw = encoder.transform(x).astype(np.float32) @ weights + bias
+        if not regression:
+            raw = np.exp(raw - raw.max(axis=1, keepdims=True))
+            raw = raw / raw.sum(axis=1, keepdims=True)
+        return finish.calibrate(raw.astype(np.float64))
+
+    answers = golden.make(answer, matrix[:6])
+    if spoil_golden:
+        answers["rows"][0]["probabilities"] = [value + 1 for value in answers["rows"][0]["probabilities"]]
+    manifest = {
+        "model": stated.model,
+        "problem": problem,
+        "features": "table",
+        "fingerprint": table.get("table").fingerprint,
+        "feature_names": list(contract.names),
+        "watched": list(contract.names),
+        "watched_fingerprint": f"fields of {problem}",
+        "algorithm": "linear",
+        "key": f"key-{problem}-{seed}-{lift}",
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "provenance": {"synthetic": False},
+    }
+    return bundle.write(
+        folder,
+        manifest,
+        {
+            "contract.json": bundle.json_bytes(contract.to_dict()),
+            "model.onnx": _graph(weights, bias, labels=not regression),
+            "state.npz": bundle.npz_bytes({**arrays, **prefixed(ENCODER, fitted.arrays)}),
+            "profile.npz": bundle.npz_bytes({"n": np.array(0)}),
+            "evaluation.json": bundle.json_bytes({"metrics": {"rmse": 0.5}}),
+            "golden.json": bundle.json_bytes(answers),
+            "MODEL_CARD.md": b"# A model for tests\n",
+        },
+    )
+
+
+def read(problem: str) -> Problem:
+    """A shipped problem with the feature set any machine can compute."""
+    stated = problems.read(problems.SHIPPED / f"{problem}.toml")
+    return stated.model_copy(update={"features": WITHOUT_WEIGHTS.get(problem, stated.features)})
+
+
 def picture(seed: int, side: int = 64) -> bytes:
     """A small JPEG of coloured blocks."""
     rng = np.random.default_rng(seed)
@@ -87,18 +165,21 @@ def picture(seed: int, side: int = 64) -> bytes:
     return buffer.getvalue()
 
 
-def _graph(weights: np.ndarray, bias: np.ndarray) -> bytes:
+def _graph(weights: np.ndarray, bias: np.ndarray, *, labels: bool = True) -> bytes:
+    """A linear model; its softmax for ``labels``."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    width, labels = weights.shape
+    width, outputs = weights.shape
     graph = helper.make_graph(
         [
             helper.make_node("Gemm", ["input", "weights", "bias"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+            helper.make_node("Softmax", ["logits"], ["answers"], axis=1)
+            if labels
+            else helper.make_node("Identity", ["logits"], ["answers"]),
         ],
         "linear",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, [None, width])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, labels])],
+        [helper.make_tensor_value_info("answers", TensorProto.FLOAT, [None, outputs])],
         [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -7,6 +7,7 @@ here: choosing (``evaluate``, ``contest``), the parts themselves (``measures``, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def document(
     """
     parts = {
         "chosen": winner.chosen.key,
+        "state": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in winner.state.items()},
         "board": winner.board,
         "test": test.digest,
         "decision": problem.decision.model_dump(),
@@ -55,9 +57,7 @@ def document(
     }
 
     def build(folder: Path) -> None:
-        (folder / "evaluation.json").write_bytes(
-            json_bytes(_document(problem, winner, units, test, effort, memo))
-        )
+        (folder / "evaluation.json").write_bytes(json_bytes(_document(problem, winner, units, test, effort)))
 
     place = memo.make("evaluations", parts, build).folder
     found: dict[str, Any] = orjson.loads((place / "evaluation.json").read_bytes())
@@ -65,7 +65,7 @@ def document(
 
 
 def _document(
-    problem: Problem, winner: Winner, units: np.ndarray, test: TestRows, effort: Effort, memo: Memo
+    problem: Problem, winner: Winner, units: np.ndarray, test: TestRows, effort: Effort
 ) -> dict[str, Any]:
     rows, seed = winner.rows, problem.training.seed
     answers = winner.predict(test.x)
@@ -86,7 +86,7 @@ def _document(
             seed=seed,
         ),
         "baseline": evaluate.baseline(rows, test.y, problem.metric),
-        **cross_validation(winner, units, seed, memo),
+        **cross_validation(winner, units, seed),
         "leaderboard": winner.board["rows"],
         **({} if rows.task == "regression" else {"temperature": winner.finish.temperature}),
         "importance": importance.permutation(
@@ -102,29 +102,15 @@ def _document(
     }
 
 
-def cross_validation(winner: Winner, units: np.ndarray, seed: int, memo: Memo) -> dict[str, Any]:
+def cross_validation(winner: Winner, units: np.ndarray, seed: int) -> dict[str, Any]:
     """Out-of-fold figures with groups kept together and, where there are groups, on random folds that ignore them."""
     rows = winner.rows
-    found = {
-        "grouped": measures.measure(
-            rows.y, winner.out_of_fold(winner.chosen.out_of_fold), seed=seed, groups=units
-        )
-    }
-    raw = mixed(winner, units, seed, memo)
-    found["random"] = (
-        found["grouped"]
-        if raw is winner.chosen.out_of_fold
-        else measures.measure(rows.y, winner.out_of_fold(raw), seed=seed)
-    )
+    found = {"grouped": measures.measure(rows.y, winner.out_of_fold(winner.grouped), seed=seed, groups=units)}
+    found["random"] = found["grouped"]
+    if winner.mixed is not winner.grouped:
+        found["random"] = measures.measure(rows.y, winner.out_of_fold(winner.mixed), seed=seed)
     folds = int(rows.fold.max()) + 1
     return {"cv": found, "cv_folds": {kind: {"folds": folds} for kind in found}}
-
-
-def mixed(winner: Winner, units: np.ndarray, seed: int, memo: Memo) -> np.ndarray:
-    """Raw out-of-fold answers on random folds; where nothing is grouped the folds are random already."""
-    if len(np.unique(units)) == len(units):
-        return winner.chosen.out_of_fold
-    return evaluate.random_folds(winner.rows, winner.field, winner.chosen.algorithm, seed, memo)
 
 
 def slice_rows(problem: Problem, test: TestRows) -> slices.Rows:

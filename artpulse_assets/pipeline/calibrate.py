@@ -18,8 +18,15 @@ LEVEL = 0.9
 """The share of truths an interval is to cover."""
 
 
-def learn(problem: Problem, rows: TrainRows, out_of_fold: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays of the last step, learned from answers (n × k) by models that had not seen the row's group."""
+def learn(
+    problem: Problem, rows: TrainRows, out_of_fold: np.ndarray, mixed: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Arrays of the last step, learned from answers (n × k) by models that had not seen the row.
+
+    ``out_of_fold`` had not seen the row's group either, ``mixed`` come from random folds (the same array where nothing
+    is grouped). A temperature is learned from both: what is asked later is partly of groups that were learned from, and
+    the temperature of strange groups alone makes the model too modest about them.
+    """
     if rows.task == "regression":
         low, high = problem.target.minimum, problem.target.maximum
         return interval.fit(
@@ -30,7 +37,9 @@ def learn(problem: Problem, rows: TrainRows, out_of_fold: np.ndarray) -> dict[st
             minimum=-np.inf if low is None else low,
             maximum=np.inf if high is None else high,
         )
-    return {TEMPERATURE: np.float64(temperature(rows.y, out_of_fold)) * np.ones(())}
+    told = [out_of_fold] if mixed is out_of_fold else [out_of_fold, mixed]
+    heat = temperature(np.tile(rows.y, len(told)), np.concatenate(told))
+    return {TEMPERATURE: np.float64(heat) * np.ones(())}
 
 
 def finish(contract: Contract, rows: TrainRows, state: dict[str, np.ndarray]) -> Finish:

@@ -209,7 +209,7 @@ def _fitted(
     parts = 0
     if rows.task == "classification":
         parts = min(estimators.CALIBRATION_PARTS, int(np.bincount(y).min()))
-    made = estimators.make(algorithm, rows.task, params, seed=seed, parts=parts, blocks=rows.blocks)
+    made = estimators.make(rows.task, params, seed=seed, parts=parts, blocks=rows.blocks)
     return made.fit(matrix, y)
 
 

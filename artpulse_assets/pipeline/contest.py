@@ -22,7 +22,11 @@ from artpulse_core.model.finish import Finish, Prediction
 
 @dataclass(frozen=True)
 class Winner:
-    """The chosen candidate with its last step; ``field`` are all that competed, ``board`` how they compared."""
+    """The chosen candidate with its last step; ``field`` are all that competed, ``board`` how they compared.
+
+    ``grouped`` and ``mixed`` (n × k) are its raw answers out of folds that keep groups together, and out of random
+    ones; the same array where nothing is grouped.
+    """
 
     rows: TrainRows
     chosen: Candidate
@@ -30,6 +34,8 @@ class Winner:
     board: Mapping[str, Any]
     state: Mapping[str, np.ndarray]
     finish: Finish
+    grouped: np.ndarray
+    mixed: np.ndarray
 
     def predict(self, x: np.ndarray) -> Prediction:
         """Answers to other rows (m × f input matrix), by the exported graph as it would be served."""
@@ -60,13 +66,22 @@ def run(rows: TrainRows, units: np.ndarray, problem: Problem, effort: Effort, me
     board = evaluate.leaderboard(
         rows, units, list(field.values()), problem.metric, training.seed, chosen=training.chosen
     )
-    return settle(rows, problem, field, board)
+    return settle(rows, units, problem, field, board, memo)
 
 
 def settle(
-    rows: TrainRows, problem: Problem, field: Mapping[str, Candidate], board: Mapping[str, Any]
+    rows: TrainRows,
+    units: np.ndarray,
+    problem: Problem,
+    field: Mapping[str, Candidate],
+    board: Mapping[str, Any],
+    memo: Memo,
 ) -> Winner:
-    """The candidate that ``board`` chose, calibrated on its own out-of-fold answers."""
+    """The candidate that ``board`` chose, calibrated on its own out-of-fold answers; ``units`` (n) are groups."""
     chosen = field[board["chosen"]]
-    state = calibrate.learn(problem, rows, chosen.out_of_fold)
-    return Winner(rows, chosen, field, board, state, calibrate.finish(problem.contract, rows, state))
+    alone = raw = chosen.out_of_fold
+    if len(np.unique(units)) < len(units):
+        raw = evaluate.random_folds(rows, field, chosen.algorithm, problem.training.seed, memo)
+    state = calibrate.learn(problem, rows, alone, raw)
+    finish = calibrate.finish(problem.contract, rows, state)
+    return Winner(rows, chosen, field, board, state, finish, alone, raw)

@@ -100,7 +100,7 @@ def challenge(
     units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
     runs = {name: document["run_id"] for name, document in made.items()}
     field = {name: Candidate.from_dict(document) for name, document in made.items()}
-    winner = contest.settle(rows, problem, field, board)
+    winner = contest.settle(rows, units, problem, field, board, memo)
     chosen = winner.chosen
     document = appraise.document(problem, winner, units, test, effort, memo, _facts(raw, split))
     answers = winner.predict(test.x)
@@ -119,7 +119,7 @@ def challenge(
         chosen,
         document,
         frames.watched_matrix(problem, split[split["side"] == "train"]),
-        appraise.mixed(winner, units, problem.training.seed, memo),
+        winner.mixed,
         winner.state,
         originals.golden(raw, split, root),
         provenance,

@@ -22,22 +22,19 @@ _TWICE = re.compile(r"multiple values for keyword argument '(\w+)'")
 def judge(problem: Problem) -> None:
     """Raise ``ProblemError`` for a parameter that scikit-learn does not know, or whose value it does not take."""
     for effort in get_args(Effort):
-        for algorithm in dict.fromkeys([*estimators.field(problem), *problem.training.parameters]):
-            params = estimators.parameters(algorithm, problem.task, WIDTH, problem.training, effort)
-            said = _said(algorithm, problem.task, params)
+        for name in dict.fromkeys([*estimators.field(problem), *problem.training.parameters]):
+            said = _said(
+                problem.task, estimators.parameters(name, problem.task, WIDTH, problem.training, effort)
+            )
             if said:
-                key = "quick" if _only_quick(problem, algorithm, effort) else "parameters"
-                raise ProblemError(f"{problem.name}: training.{key}.{algorithm}: {said}")
+                key = "parameters" if effort == "full" else "quick"  # the full ones were judged before
+                raise ProblemError(f"{problem.name}: training.{key}.{name}: {said}")
 
 
-def _only_quick(problem: Problem, algorithm: str, effort: Effort) -> bool:
-    return effort == "quick" and algorithm in problem.training.quick
-
-
-def _said(algorithm: str, task: str, params: dict[str, Any]) -> str:
+def _said(task: str, params: dict[str, Any]) -> str:
     """What is wrong with ``params`` as the end of a sentence, empty when nothing is."""
     try:
-        made = estimators.make(algorithm, task, params, seed=0, parts=2, blocks=(WIDTH,))
+        made = estimators.make(task, params, seed=0, parts=2, blocks=(WIDTH,))
         for part in (made, *made.get_params(deep=True).values()):
             validate = getattr(part, "_validate_params", None)  # what fit would call first
             if validate is not None and not isinstance(part, type):

@@ -119,9 +119,7 @@ def run(
                 say(f"{number + 1} of {len(parts)} trained and answered")
         rows, units = _train(problem, frame.iloc[parts[0].learn])
         winner = made[0][1]
-        crossed = (
-            {} if len(parts) > 1 else appraise.cross_validation(winner, units, problem.training.seed, memo)
-        )
+        crossed = {} if len(parts) > 1 else appraise.cross_validation(winner, units, problem.training.seed)
         return {
             "problem": problem.name,
             "features": problem.features,

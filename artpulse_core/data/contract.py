@@ -120,8 +120,7 @@ class Contract:
         return tuple(
             (
                 *(
-                    f"{self.fields[column].name} is outside its typical range"
-                    f" {self._typical[column, 0]:g} to {self._typical[column, 1]:g}"
+                    f"{self.fields[column].name} is outside its typical range {_range(*self._typical[column])}"
                     for column in np.flatnonzero(row)
                 ),
                 *(rule.sentence for rule, rows in broken if rows[place]),
@@ -181,6 +180,12 @@ class Contract:
             coding=data.get("coding", ""),
             rules=tuple(Rule(**item) for item in data.get("rules", ())),
         )
+
+
+def _range(low: float, high: float) -> str:
+    if np.isinf(low):
+        return f"up to {high:g}"
+    return f"from {low:g}" if np.isinf(high) else f"{low:g} to {high:g}"
 
 
 def _violation(issues: Sequence[Issue]) -> ContractViolation:

@@ -46,6 +46,11 @@ class FeatureSet(ABC):
         """The set whose numbers are logged and watched for drift: this one, or a small one where it is wide."""
         return self
 
+    @property
+    def origin(self) -> str:
+        """Where learned numbers come from, as sentences for the model card; empty for plain code."""
+        return ""
+
     def files(self) -> dict[str, bytes]:
         """Name → bytes of what must lie in a bundle so that it can compute this set; nothing for plain code."""
         return {}
@@ -103,6 +108,11 @@ class Joined(FeatureSet):
         if not small:
             return self.parts[0].watch
         return small[0] if len(small) == 1 else Joined(small)
+
+    @property
+    def origin(self) -> str:
+        """The sentences of all parts."""
+        return " ".join(part.origin for part in self.parts if part.origin)
 
     def files(self) -> dict[str, bytes]:
         """The files of all parts."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +69,21 @@ class Embedding(FeatureSet):
                 self._network = self._opened()
             return self._network
 
+    @abstractmethod
     def files(self) -> dict[str, bytes]:
         """Name → bytes of the files that must lie in a bundle."""
-        raise NotImplementedError
 
-    def _opened(self) -> Network:
-        raise NotImplementedError
+    @abstractmethod
+    def _opened(self) -> Network: ...
 
     def parameters(self) -> dict[str, Any]:
         """Digest of the weights and how pixels enter. Names are left out: they follow from the graph."""
         form = {**vars(self.form), "mean": list(self.form.mean), "std": list(self.form.std)}
         return {"weights": self.weights(), "form": form, "side": self.side, "decode": DECODE_VERSION}
 
+    @abstractmethod
     def weights(self) -> str:
         """What pins the graph."""
-        raise NotImplementedError
 
 
 class Packaged(Embedding):
@@ -97,6 +98,14 @@ class Packaged(Embedding):
     def blocks(self) -> tuple[int, ...]:
         """Means and deviations of each of eight layers, and the pooled vector."""
         return efficientnet.BLOCKS
+
+    @property
+    def origin(self) -> str:
+        """Network, training data, package and licence."""
+        return (
+            f"The numbers are those of EfficientNet-Lite2, trained on {efficientnet.TRAINED_ON} (photographs of things), "
+            f"from the package {efficientnet.PACKAGE} under the Apache License 2.0; see {LICENCE}."
+        )
 
     def weights(self) -> str:
         """Known without reading: the digest of the package's file, which is checked when it is converted."""

@@ -49,11 +49,12 @@ class Input:
 
 
 class Network:
-    """An opened graph: ``width`` numbers for each picture. Safe to use from many threads; make it after a fork."""
+    """An opened graph: ``width`` numbers for each picture. Safe to use from many threads, one picture at a time."""
 
     def __init__(self, graph: bytes | Path, form: Input, output: str = "") -> None:
         """Open and probe ``graph``; ``output`` names the output to take, else the first. Raises ``ProblemError``."""
         self.form = form
+        self._running = threading.Lock()
         self._session = _session(graph)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
@@ -103,7 +104,8 @@ class Network:
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
         try:
-            return np.asarray(self._session.run([self._output], {self._input: batch})[0])
+            with self._running:  # a second picture at the same time would keep 20 MB more for ever
+                return np.asarray(self._session.run([self._output], {self._input: batch})[0])
         except Exception as error:  # ONNX Runtime raises its own family without a common public base
             raise ProblemError(f"it fails on a picture: {str(error)[:200]}") from error
 
@@ -111,7 +113,7 @@ class Network:
 def shared(graph: bytes | Path, digest: str, form: Input, output: str = "") -> Network:
     """The network of that SHA-256; models of one process that carry the same file share one session.
 
-    Opening takes 0.2 s and 30 MB for EfficientNet-Lite2, a first picture 20 MB more. Raises ``ProblemError``.
+    Open it after a fork: it takes 0.2 s and 40 MB for EfficientNet-Lite2. Raises ``ProblemError``.
     """
     key = (digest, form, output)
     with _opening:
@@ -143,8 +145,8 @@ def _session(graph: bytes | Path) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # Kept memory after pictures of 260 px, measured with version 1.31: 49 MB so, 61 MB with patterns, 135 MB with
-    # patterns and without the arena; a path instead of bytes saves 10 MB more.
+    # Kept memory after pictures of 260 px, measured with version 1.31: 40 to 49 MB so, 61 with patterns, 135 with
+    # patterns and without the arena. A path instead of bytes saves 10 MB.
     options.enable_mem_pattern = False
     where = str(graph) if isinstance(graph, Path) else graph
     try:

@@ -48,6 +48,14 @@ class Own(Embedding):
     def _failure(self) -> type[ArtPulseError]:
         return ProblemError if self.bundle is None else BundleError
 
+    @property
+    def origin(self) -> str:
+        """Name and digest of the file."""
+        return (
+            f"The numbers are those of the network in {self.name.partition('?')[0].rpartition('/')[2]} (sha256 "
+            f"{self._digest}); what it was trained on and under which licence it may be used is its owner's to say."
+        )
+
     def weights(self) -> str:
         """SHA-256 of the file, and the output that is taken from it."""
         return f"{self._digest}:{self.output}"

@@ -115,7 +115,7 @@ def get(name: str) -> TableSet:
 def _sets() -> dict[str, TableSet]:
     # Imported here, because every set stands on this module.
     from artpulse_core.features.heart import Heart
-    from artpulse_core.features.housing import Housing
+    from artpulse_core.features.housing import Housing, HousingApart
     from artpulse_core.features.tabular import Table
 
-    return {each.name: each for each in (Table(), Heart(), Housing())}
+    return {each.name: each for each in (Table(), Heart(), Housing(), HousingApart())}

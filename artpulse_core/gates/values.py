@@ -31,7 +31,7 @@ def superiority(policy: Policy, evidence: Evidence, seed: int) -> RuleResult:
     Student's t must agree, so that a few large errors of the champion are no proof: on tails as heavy as t with 2.2
     degrees of freedom percentiles alone promote an equal challenger up to 5 times in 100 (``benchmarks/gate.py``).
     No test sees what the test rows do not hold: a challenger 3 % better but for a miss in 500 rows that undoes the gain
-    passes 1 time in 8 at 4,000 rows.
+    passes 1 time in 7 at 4,000 rows.
     """
     from scipy.special import stdtr
 

@@ -13,7 +13,7 @@ import pytest
 
 from artpulse_assets import instance as instances
 from artpulse_assets.jobs import train_name
-from artpulse_assets.pipeline import candidates
+from artpulse_assets.pipeline import estimators
 from artpulse_core import settings as settings_module
 from artpulse_core.control.registry import Registry
 from artpulse_core.data import problems
@@ -33,13 +33,13 @@ FEWER = {"random_forest": {"n_estimators": 20}, "hist_gradient_boosting": {"max_
 @pytest.fixture(scope="session", autouse=True)
 def _fast_candidates() -> Iterator[None]:
     """The same estimators with fewer trees: a session trains them a few times."""
-    real = candidates.parameters
+    real = estimators.parameters
 
-    def fewer(algorithm: str, width: int) -> dict[str, Any]:
-        return {**real(algorithm, width), **FEWER.get(algorithm, {})}
+    def fewer(algorithm: str, *more: Any) -> dict[str, Any]:
+        return {**real(algorithm, *more), **FEWER.get(algorithm, {})}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidates, "parameters", fewer)
+        patch.setattr(estimators, "parameters", fewer)
         yield
 
 

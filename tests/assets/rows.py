@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from artpulse_assets.pipeline.candidates import TrainRows
+from artpulse_assets.pipeline import candidates, estimators
+from artpulse_assets.pipeline.candidates import Candidate, TrainRows
 from artpulse_assets.pipeline.frames import TestRows, single
+from artpulse_assets.pipeline.memo import Memo
+from artpulse_core.data.problem import Training
 
 LABELS = ("calm", "loud", "plain")
 WIDTH = 5
+SEED = 3
 
 
 def matrix(n: int, seed: int, spread: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
@@ -29,6 +35,19 @@ def test(n: int = 60, seed: int = 1) -> TestRows:
     """Rows kept aside."""
     x, y = matrix(n, seed)
     return TestRows(x, y, np.arange(n).astype(str), f"test-{n}-{seed}")
+
+
+def fitted(rows: TrainRows, algorithm: str, memo: Memo, seed: int = SEED) -> Candidate:
+    """The candidate of an algorithm with its usual parameters."""
+    return candidates.fit(rows, algorithm, training=Training(seed=seed), effort="full", memo=memo)
+
+
+def estimator(algorithm: str, rows: TrainRows, seed: int = SEED) -> Any:
+    """A fresh estimator with the parameters a candidate of these rows has."""
+    params = estimators.parameters(algorithm, rows.task, rows.x.shape[1], Training(), "full")
+    return estimators.make(
+        algorithm, rows.task, params, seed=seed, parts=estimators.CALIBRATION_PARTS, blocks=rows.blocks
+    )
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # a maker of rows, not a test

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artpulse_assets.pipeline import dataset, frames
+from artpulse_assets.pipeline import dataset, frames, schema
 from artpulse_core import features
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import DataError
@@ -24,9 +24,11 @@ def pictures(per_label: int = 12, labels: tuple[str, ...] = ("calm", "loud")) ->
     for label in labels:
         for number in range(per_label):
             path = f"{label}/{number:02d}.jpg"
-            base = {"id": f"{len(rows):064d}", "path": path, "label": label, "group": "", "wanted": ""}
+            base = {"id": f"{len(rows):064d}", "path": path, "label": label, "target": np.nan}
             numbers = dict(zip(NAMES, rng.random(len(NAMES)).tolist(), strict=True))
-            rows.append({**base, "dhash": 0, "reason": "", "message": "", **numbers})
+            rows.append(
+                {**base, "group": "", "wanted": "", "dhash": 0, "reason": "", "message": "", **numbers}
+            )
     return pd.DataFrame(rows).astype({"dhash": np.uint64})
 
 
@@ -37,7 +39,7 @@ def none() -> pd.DataFrame:
 def check(problem: Problem, frame: pd.DataFrame) -> None:
     """What the asset does before it writes."""
     dataset.refuse(
-        problem, [*dataset.shortages(problem, frame["label"], {}), *dataset.failures(problem, frame)]
+        problem, [*dataset.shortages(problem, frame["label"], {}), *schema.failures(problem, frame)]
     )
 
 

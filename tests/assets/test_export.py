@@ -10,24 +10,23 @@ import pytest
 from onnx import numpy_helper
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from artpulse_assets.pipeline import candidates, export
+from artpulse_assets.pipeline import export
+from artpulse_assets.pipeline.estimators import USUAL
 from artpulse_core.errors import ExportError
 from tests.assets import rows as tables
 
 ROWS = tables.train()
+ALGORITHMS = USUAL["classification"]
 UNSEEN = tables.matrix(400, 5, spread=0.6)[0]
 
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, tuple[Any, bytes]]:
-    models = {
-        name: candidates.estimator(name, tables.WIDTH, 0).fit(ROWS.x, ROWS.y)
-        for name in candidates.ALGORITHMS
-    }
+    models = {name: tables.estimator(name, ROWS, 0).fit(ROWS.x, ROWS.y) for name in ALGORITHMS}
     return {name: (model, export.to_onnx(model, tables.WIDTH)) for name, model in models.items()}
 
 
-@pytest.mark.parametrize("algorithm", candidates.ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_answers_the_same_exported_also_on_rows_it_never_saw(
     fitted: dict[str, tuple[Any, bytes]], algorithm: str
 ) -> None:

@@ -64,7 +64,7 @@ def test_the_same_model_again_is_not_better_and_a_worse_one_is_rejected(bundles:
 
 
 def test_a_champion_of_fewer_labels_is_compared_on_all_of_them(bundles: Path) -> None:
-    found = gate._answers(bundles / "four", rows(bundles / "new").x, LABELS)
+    found = gate._answers(bundles / "four", rows(bundles / "new").x, Predictor(bundle.load(bundles / "new")))
     assert found is not None
     assert found.shape == (400, 5)
     assert np.all(found[:, LABELS.index(LABELS[4])] == 0)
@@ -73,7 +73,7 @@ def test_a_champion_of_fewer_labels_is_compared_on_all_of_them(bundles: Path) ->
 
 
 def test_a_champion_with_a_label_that_is_gone_is_compared_on_the_labels_that_are_left(bundles: Path) -> None:
-    found = gate._answers(bundles / "other", rows(bundles / "new").x, LABELS)
+    found = gate._answers(bundles / "other", rows(bundles / "new").x, Predictor(bundle.load(bundles / "new")))
     assert found is not None
     assert np.allclose(found.sum(axis=1), 1)
     mine = Predictor(bundle.load(bundles / "other"))

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from artpulse_assets.instance import RunFailed
 from artpulse_assets.jobs import monitor_name
-from artpulse_assets.pipeline import candidates
-from artpulse_assets.pipeline.candidates import ALGORITHMS, SOFT_VOTE
+from artpulse_assets.pipeline import estimators
+from artpulse_assets.pipeline.estimators import SOFT_VOTE, USUAL
 from artpulse_core import features
 from artpulse_core.cli import main
 from artpulse_core.data.generator import generate, picture
@@ -25,7 +25,7 @@ from artpulse_core.model import bundle
 from artpulse_core.store import events, reports
 from tests.assets.conftest import MODEL, NAME, PER_LABEL, SEED, Lane, checks, metadata
 
-FIELD = (*ALGORITHMS, SOFT_VOTE)
+FIELD = (*USUAL["classification"], SOFT_VOTE)
 CORE5 = features.get("core5")
 
 
@@ -166,12 +166,12 @@ def test_a_run_that_fails_says_so_in_mlflow_and_moves_no_alias(
     def broken(*_args: Any) -> None:
         raise ExportError("The disk is full.")
 
-    known = candidates.parameters
+    known = estimators.parameters
 
-    def other(algorithm: str, width: int) -> dict[str, Any]:
-        return {"C": 0.2} if algorithm == "logistic_regression" else known(algorithm, width)
+    def other(algorithm: str, *more: Any) -> dict[str, Any]:
+        return {"C": 0.2} if algorithm == "logistic_regression" else known(algorithm, *more)
 
-    monkeypatch.setattr(candidates, "parameters", other)
+    monkeypatch.setattr(estimators, "parameters", other)
     monkeypatch.setattr(tracking, "log_candidate", broken)
     with pytest.raises(RunFailed, match="The disk is full"):
         lane.run()

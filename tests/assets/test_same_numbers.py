@@ -11,11 +11,10 @@ import pytest
 from artpulse_assets.pipeline import ingest
 from artpulse_core import features
 from artpulse_core import settings as settings_module
-from artpulse_core.data import problems
 from artpulse_core.model import bundle
 from artpulse_core.model.predictor import Predictor
 from tests.assets.conftest import MODEL, NAME, Lane
-from tests.bundles import picture
+from tests.bundles import picture, read
 
 
 def test_the_graph_stored_what_the_champion_reads_from_the_same_bytes(lane: Lane, tmp_path: Path) -> None:
@@ -32,7 +31,7 @@ def test_the_graph_stored_what_the_champion_reads_from_the_same_bytes(lane: Lane
 def test_extraction_through_the_cache_gives_the_numbers_of_the_plain_function(
     name: str, tmp_path: Path
 ) -> None:
-    problem = problems.read(problems.SHIPPED / f"{name}.toml")
+    problem = read(name)
     settings = settings_module.load({}, home=tmp_path / "home", data_dir=tmp_path)
     path = tmp_path / problem.source.dataset / "label" / "one.jpg"
     path.parent.mkdir(parents=True)

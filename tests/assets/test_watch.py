@@ -107,7 +107,7 @@ def test_a_window_of_two_models_is_no_drift_of_its_labels(problem: Problem, serv
 
 def test_a_label_that_disappears_is_seen_in_the_answers(problem: Problem, served: Bundle) -> None:
     many = window(served, n=1500, seed=5)
-    said = watch.columns(served, many)["label"]
+    said = watch.columns(served, 1, many)["label"]
     most = max(set(said), key=list(said).count)
     kept = [event for event, label in zip(many, said, strict=True) if label != most][:400]
     assert report(problem, served, kept)["features"]["label"]["drift"] is True
@@ -118,7 +118,7 @@ def test_a_missing_number_is_missing_and_not_an_error(problem: Problem, served: 
     events = window(served, n=60)
     events[0]["features"]["edges"] = None
     del events[1]["features"]["edges"]
-    found = watch.columns(served, events)
+    found = watch.columns(served, 1, events)
     assert np.isnan(found["edges"][:2]).all()
     assert found["label"][0] is None
     assert found["label"][2] in LABELS

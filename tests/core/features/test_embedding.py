@@ -79,6 +79,12 @@ def test_thousands_of_numbers_are_watched_by_the_small_set_beside_them() -> None
     assert features.get("core5").files() == {}
 
 
+def test_the_model_card_is_told_what_the_weights_were_trained_on() -> None:
+    assert "ImageNet-1k" in features.get("rich+embedding").origin
+    assert "Apache License 2.0" in features.get("embedding").origin
+    assert features.get("core5+rich").origin == ""
+
+
 def test_without_the_package_the_set_is_not_available_and_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -120,6 +120,16 @@ def test_all_rows_on_one_point_leave_the_own_row_out() -> None:
     assert not (near == np.arange(50)[:, None]).any()
 
 
+def test_the_numbers_without_neighbours_are_the_first_ones_of_those_with() -> None:
+    x, y = homes()
+    apart = table.get("housing_apart")
+    fitted = apart.fit(COLUMNS, x, None, seed=0)
+    encoder = apart.open(fitted.arrays)
+    whole = HOUSING.fit(COLUMNS, x, y, seed=0)
+    assert np.array_equal(fitted.matrix, whole.matrix[:, : len(encoder.names)])
+    assert HOUSING.open(whole.arrays).names[: len(encoder.names)] == encoder.names
+
+
 def test_other_fields_or_no_target_are_refused_with_what_to_do() -> None:
     x, y = homes()
     with pytest.raises(ProblemError, match="'MedInc'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -145,6 +146,7 @@ def test_a_bundle_answers_with_its_own_copy_where_the_file_is_no_more(mine: Path
     for file, data in here.files().items():
         (bundle / file).write_bytes(data)
     fingerprint = here.fingerprint
+    assert f"mine.onnx (sha256 {hashlib.sha256(mine.read_bytes()).hexdigest()})" in here.origin
     mine.unlink()
     there = features.get(name, bundle=bundle)
     assert there.fingerprint == fingerprint

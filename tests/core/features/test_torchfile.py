@@ -42,12 +42,14 @@ class View:
 def torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules with PyTorch's names, so that a test file names what a real one does."""
     root, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    root.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        root, "FloatStorage", type("FloatStorage", (), {"__module__": "torch"}), raising=False
+    )
 
     def _rebuild_tensor_v2() -> None: ...
 
     _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
-    utils._rebuild_tensor_v2 = _rebuild_tensor_v2  # type: ignore[attr-defined]
+    monkeypatch.setattr(utils, "_rebuild_tensor_v2", _rebuild_tensor_v2, raising=False)
     monkeypatch.setitem(sys.modules, "torch", root)
     monkeypatch.setitem(sys.modules, "torch._utils", utils)
 
