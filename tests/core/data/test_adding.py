@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from artpulse_core import settings as settings_module
 from artpulse_core.data import adding
 from artpulse_core.data.adding import Draft
-from artpulse_core.data.adding_table import Wishes, from_csv
+from artpulse_core.data.adding_table import from_csv
+from artpulse_core.data.looking import Wishes
 from artpulse_core.errors import DataError, ProblemError
 from artpulse_core.settings import Settings
 
