@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from artpulse_assets.pipeline import ingest_table
+from artpulse_core.data import table_rows
 from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError
 from tests.core.data.hearts import HEART, patients, write
@@ -42,7 +43,7 @@ def test_all_doubts_are_told_at_once_before_any_row_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "t.csv", patients() * 3, "kaggle")
-    monkeypatch.setattr(ingest_table.table_rows, "to_rows", lambda *_, **__: pytest.fail("a row was judged"))
+    monkeypatch.setattr(table_rows, "to_rows", lambda *_, **__: pytest.fail("a row was judged"))
     with pytest.raises(DataError) as caught:
         ingest_table.frame_of(of_file(path), path)
     assert [issue.code for issue in caught.value.issues] == [
