@@ -99,7 +99,7 @@ def left_out(problem: Problem, algorithm: str, effort: Effort, rows: int) -> str
     """Why ``algorithm`` does not compete this time; empty when it does."""
     if algorithm not in field(problem, effort):
         return f"the effort is {effort}"
-    most = MOST_ROWS.get(algorithm)
+    most = MOST_ROWS.get(algorithm_of(algorithm, problem.training))
     if most is not None and rows > most and len(field(problem, effort)) > 1:
         return f"there are {rows:,} rows, and its cost grows with their square from {most:,} on"
     return ""

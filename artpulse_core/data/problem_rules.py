@@ -91,6 +91,8 @@ def _codings(problem: Problem) -> Iterator[str]:
     )
     if others and not problem.coding:
         yield f"there are codes of {others[0]!r}, but no name for the levels' own; add coding = its name beside task"
+    if others and "coding" in {item.name for item in problem.fields}:
+        yield "a field is called 'coding', by which a row states its coding; rename it"
     if problem.coding in others:
         yield f"coding = {problem.coding!r} is that of the levels themselves; fields.codes has others"
     if others and "coding" in {item.name for item in problem.fields}:

@@ -7,11 +7,11 @@ Belongs here: the covariance and the small systems of equations. Does not belong
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-CHUNK = 1024  # rows solved at once: 1,024 systems of 32 × 32 are 8 MB
+CHUNK = 256  # rows solved at once: 256 systems of 32 × 32 are 2 MB, which stay near the processor
 LEAST = 1e-3  # a target is at least this where its logarithm is taken
 
 
@@ -56,6 +56,8 @@ class Kriging:
         self._weights = np.array(kernel.weights)
         self._place, self._traits = place, traits * self._weights
         self._target = np.log(np.maximum(target, LEAST)) if kernel.logarithm else target
+        from scipy.spatial import cKDTree  # here, so that naming the set costs a reader of problems nothing
+
         self._tree = cKDTree(np.concatenate([place, self._traits * kernel.km], axis=1))
 
     def ask(self, place: np.ndarray, traits: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
@@ -89,9 +91,7 @@ class Kriging:
         )
 
 
-def search(
-    tree: cKDTree, points: np.ndarray, k: int, own: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def search(tree: Any, points: np.ndarray, k: int, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Distances and numbers (m × k) of the nearest rows; ``own`` is each point's own number in the tree, left out."""
     if own is None:
         distance, near = tree.query(points, k=k)

@@ -176,9 +176,7 @@ def test_the_attribute_of_a_field_is_no_name_for_it() -> None:
     assert {issue.code for issue in found} == {"missing", "extra_forbidden"}
 
 
-def test_a_field_called_coding_is_refused_where_rows_may_state_their_coding() -> None:
-    with pytest.raises(ValueError, match="coding"):
-        contract(Field("coding"), COLOUR)
+def test_a_field_may_be_called_coding_where_rows_have_no_coding_to_state() -> None:
     assert contract(Field("coding")).validate([{"coding": 1}]).matrix.tolist() == [[1.0]]
 
 
