@@ -7,13 +7,17 @@ algorithms there are and their defaults (``estimators``), fitting (``candidates`
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import Any
 
 from artpulse_assets.pipeline import estimators
 from artpulse_assets.pipeline.estimators import Effort
 from artpulse_core.data.problem import Problem
 from artpulse_core.errors import DataError, ProblemError
 
+EFFORTS: tuple[Effort, ...] = (
+    "full",
+    "quick",
+)  # the full one first: what it states holds for the quick one too
 WIDTH = 8  # of the matrix the parameters are made for; only defaults depend on it
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 _TWICE = re.compile(r"multiple values for keyword argument '(\w+)'")
@@ -21,7 +25,7 @@ _TWICE = re.compile(r"multiple values for keyword argument '(\w+)'")
 
 def judge(problem: Problem) -> None:
     """Raise ``ProblemError`` for a parameter that scikit-learn does not know, or whose value it does not take."""
-    for effort in get_args(Effort):
+    for effort in EFFORTS:
         for name in dict.fromkeys([*estimators.field(problem), *problem.training.parameters]):
             said = _said(
                 problem.task, estimators.parameters(name, problem.task, WIDTH, problem.training, effort)
@@ -36,9 +40,8 @@ def _said(task: str, params: dict[str, Any]) -> str:
     try:
         made = estimators.make(task, params, seed=0, parts=2, blocks=(WIDTH,))
         for part in (made, *made.get_params(deep=True).values()):
-            validate = getattr(part, "_validate_params", None)  # what fit would call first
-            if validate is not None and not isinstance(part, type):
-                validate()
+            if hasattr(part, "_parameter_constraints") and not isinstance(part, type):
+                part._validate_params()  # what fit would call first
     except (DataError, ValueError) as error:  # scikit-learn's own is a TypeError too
         return str(error)
     except TypeError as error:

@@ -17,6 +17,7 @@ from artpulse_core.data.cells import stripped
 
 FEW_KINDS = 0.05  # share of the different rows below which repeated ones are a common answer, not copies
 UNNAMED = "Unnamed: 0"  # what a saved index is called
+FEW_VALUES = 12  # up to as many a column is a question, above it a measurement
 COMPARED = 200  # columns looked at for one that follows from another
 
 
@@ -64,7 +65,7 @@ def count(columns: Mapping[str, Sequence[str] | np.ndarray], *, ids: Collection[
         if len(joint) and int(joint.max()) + 1 == rows:
             return Repeats(rows, 0, 0, 0.0)
         coded.append(code)
-    if not coded:
+    if not coded or not rows:
         return Repeats(rows, 0, 0, 0.0)
     many = np.bincount(joint)
     return Repeats(rows, rows - len(many), int((many > 1).sum()), _chance(coded, joint, len(many)))
@@ -83,27 +84,34 @@ def _chance(coded: Sequence[np.ndarray], joint: np.ndarray, distinct: int) -> fl
 
     Two rows agree in a column with the probability c = Σ p². Over independent columns they agree in all with Π c, as
     if rows were drawn from K = 1 / Π c equally frequent ones, which leaves n - K (1 - (1 - 1/K)^n) repeats. Columns
-    of real tables tell of each other: those that follow from another are left out, and each of the rest counts
-    half (K is the root of the product), which errs towards more repeats by chance.
+    of real tables tell of each other, so this errs towards more repeats by chance: columns that follow from another
+    are left out, and one with few values, as the questions of a survey have them, counts half (√c). The others are
+    measurements, which hardly agree to the last digit however much they depend; of them c is estimated without bias
+    from the different rows, for copies would raise it.
     """
     rows = len(joint)
+    _, firsts = np.unique(joint, return_index=True)
     bits = 0.0
-    for code in _free(coded, joint, distinct):
-        share = np.bincount(code) / rows
-        bits -= 0.5 * math.log(float((share**2).sum()))
+    for code in _free(coded, firsts, distinct):
+        many = np.bincount(code)
+        if len(many) <= FEW_VALUES:
+            bits -= 0.5 * math.log(float(((many / rows) ** 2).sum()))
+            continue
+        own = np.bincount(code[firsts]).astype(np.float64)
+        agreeing = float((own * (own - 1)).sum()) / (distinct * (distinct - 1))
+        bits -= math.log(max(agreeing, 1 / distinct**2))
     kinds = math.exp(min(bits, 600.0))
     if kinds <= 1.0 + 1e-9:
         return float(rows - 1)
     return max(0.0, rows + kinds * math.expm1(rows * math.log1p(-1.0 / kinds)))
 
 
-def _free(coded: Sequence[np.ndarray], joint: np.ndarray, distinct: int) -> list[np.ndarray]:
+def _free(coded: Sequence[np.ndarray], firsts: np.ndarray, distinct: int) -> list[np.ndarray]:
     """The columns that do not follow from one kept before, as a district does from its town.
 
     Asked of the different rows only, and of columns that are not almost different in each of them: from those
     everything follows.
     """
-    _, firsts = np.unique(joint, return_index=True)
     ordered = sorted(coded, key=lambda code: -int(code.max()))
     kept: list[np.ndarray] = []
     asked: list[tuple[np.ndarray, int]] = []
