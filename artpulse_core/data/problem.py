@@ -244,10 +244,8 @@ class Problem(_Part):
         if self.task == "regression" and isinstance(self.source, Images):
             raise ValueError('task = "regression" needs [source] kind = "table"')
         numbers = {item.name for item in self.fields if item.kind == "number"}
-        for rule in self.rules:
-            for side in (rule.left, rule.right):
-                if side not in numbers:
-                    raise ValueError(f"a rule names {side!r}, which is no number field")
+        if odd := [side for rule in self.rules for side in (rule.left, rule.right) if side not in numbers]:
+            raise ValueError(f"a rule names {odd[0]!r}, which is no number field")
         codings = {coding for item in self.fields for coding in item.codes}
         if codings and "coding" in names:
             raise ValueError("a field is called 'coding', by which a row states its coding; rename it")
@@ -296,9 +294,5 @@ class Problem(_Part):
 
 def repeated(values: Iterable[Any]) -> Any:
     """The first value that occurs a second time, None when there is none."""
-    seen = set()
-    for value in values:
-        if value in seen:
-            return value
-        seen.add(value)
-    return None
+    found = list(values)
+    return next((value for place, value in enumerate(found) if value in found[:place]), None)
