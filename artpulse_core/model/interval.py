@@ -29,7 +29,7 @@ FOLDS = 5
 MOST_COLUMNS = 4
 ROWS_A_KNOT = 50
 MOST_KNOTS = 12
-ROWS_TO_CHOOSE = 5_000  # more of them find the same columns, in seconds
+ROWS_TO_CHOOSE = 3_000  # more of them find the same columns, in seconds
 PRIOR = 20.0  # rows' worth of belief that a column says nothing
 LEAST_GAIN = 0.002  # nats a row by which a column must tell more of the error's size
 

@@ -56,7 +56,7 @@ class Predictor:
         self._session = session(bundle.onnx)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[-1].name
-        self.predict(np.zeros((1, len(manifest.feature_names))))
+        self.predict(_some_row(bundle))
 
     @property
     def pictures(self) -> FeatureSet:
@@ -99,6 +99,14 @@ class Predictor:
 def prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """``arrays`` with the prefix by which they stand in ``state.npz``."""
     return {prefix + name: array for name, array in arrays.items()}
+
+
+def _some_row(bundle: Bundle) -> np.ndarray:
+    """One row a model can answer: a golden one, for zeros may be what no contract allows."""
+    width = len(bundle.manifest.feature_names)
+    rows = bundle.golden.get("rows") or []
+    found = np.array(rows[0]["features"] if rows else np.zeros(width), dtype=np.float64).reshape(1, -1)
+    return found if found.shape[1] == width else np.zeros((1, width))
 
 
 def _encoder(bundle: Bundle) -> Encoder | None:
