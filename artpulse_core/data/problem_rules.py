@@ -95,8 +95,6 @@ def _codings(problem: Problem) -> Iterator[str]:
         yield "a field is called 'coding', by which a row states its coding; rename it"
     if problem.coding in others:
         yield f"coding = {problem.coding!r} is that of the levels themselves; fields.codes has others"
-    if others and "coding" in {item.name for item in problem.fields}:
-        yield "a field is called 'coding', by which a row states its coding; rename it"
     stated = problem.source.coding if isinstance(problem.source, TableFile) else ""
     if stated and stated not in (problem.coding, *others):
         known = ", ".join(filter(None, (problem.coding, *others)))

@@ -117,7 +117,7 @@ def test_codes_of_a_stated_coding_become_levels_and_gaps() -> None:
 def test_a_code_of_the_other_coding_is_hinted_at_in_both_directions() -> None:
     kept = contract(GRADE, coding="new")
     (issue,) = refused(kept, {"grade": 3})
-    assert 'grade 3 occurs in the coding old: send "coding": "old".' in issue.message
+    assert 'grade 3 occurs only in the coding old: send "coding": "old".' in issue.message
     (issue,) = refused(kept, {"coding": "old", "grade": 2})
     assert (
         issue.message
