@@ -91,7 +91,7 @@ def test_a_csv_is_added_validated_and_replaced(home: Path, tmp_path: Path) -> No
     assert again["file"] == str(home / "problems" / "mine.toml")
     assert again["fields"][0] == {"name": "size", "kind": "number", "nullable": True}
     settings = settings_module.load()
-    assert list(problems.load(settings)) == ["art_core5", "art", "mine"]
+    assert list(problems.load(settings)) == ["art_core5", "art", "housing", "heart", "mine"]
     call = next(line for line in again["next"] if "--row" in line)
     row = json.loads(call.split("--row ")[1].strip("'"))
     assert problems.get(settings, "mine").contract.validate([row]).matrix.shape == (1, 3)
