@@ -45,9 +45,56 @@ class Interval(_Document):
     level: float
 
 
-class Answer(_Document):
-    """Predictions, in the order of the rows; with ``?partial=1`` a refused row has null in its places."""
+class Contribution(_Document):
+    """What one field, or a group of fields that is told as one, adds to the explained number."""
 
+    name: str
+    value: float | int | str | None = Field(description="The field's; null if missing, or of a large group.")
+    contribution: float
+
+
+class Explanation(_Document):
+    """``reference`` + all ``contributions`` + ``rest`` = ``answer``: Shapley values against typical training rows."""
+
+    method: Literal["linear", "exact", "sampled"]
+    quantity: Literal["probability", "log_odds", "value"] = Field(description="What answer counts.")
+    label: str | None = Field(description="Whose probability or log-odds; null of a value.")
+    answer: float
+    reference: float = Field(description="The mean answer to typical training rows.")
+    contributions: list[Contribution] = Field(description="The largest first, at most ten.")
+    rest: float = Field(description="The sum of those not shown.")
+    uncertainty: float = Field(description="Bounds the standard error of a contribution that was sampled.")
+    rows: int = Field(description="How many rows the model was asked.")
+
+
+class Neighbour(_Document):
+    """A training example: its label or value, and how far it is, in standard deviations of a field."""
+
+    id: str = Field(description="Its path, row number or id.")
+    label: str | None = None
+    value: float | None = None
+    distance: float
+    digest: str | None = Field(default=None, description="Of a picture's content.")
+
+
+class Colour(_Document):
+    """A main colour of a picture, as #rrggbb, and its share of the picture."""
+
+    colour: str
+    share: float
+
+
+class Regions(_Document):
+    """How far the probability of ``label`` falls when a cell of the picture is painted over, top row first."""
+
+    label: str
+    answer: float
+    drops: list[list[float]]
+    grid: int
+    runs: int = Field(description="How often features were taken.")
+
+
+class _Answer(_Document):
     request_id: str
     problem: str
     model: str
@@ -86,10 +133,30 @@ class Answer(_Document):
     timestamp: str = Field(default="", description="When it was answered; as label.")
 
 
-class PictureAnswer(Answer):
+class Answer(_Answer):
+    """Predictions, in the order of the rows; with ``?partial=1`` a refused row has null in its places."""
+
+    explanations: list[Explanation | None] = Field(
+        default=[], description="Why, a row each; only with ?explain=1."
+    )
+    neighbours: list[list[Neighbour] | None] = Field(
+        default=[], description="The nearest training rows, nearest first; only with ?explain=1."
+    )
+
+
+class PictureAnswer(_Answer):
     """The answer to a picture: ``features`` are the five visual features taken from it."""
 
     features: dict[str, float]
+    explanation: Explanation | None = Field(
+        default=None,
+        description="Why; only with ?explain, and null where features have no names people know.",
+    )
+    neighbours: list[Neighbour] = Field(
+        default=[], description="The nearest training pictures, nearest first; only with ?explain."
+    )
+    palette: list[Colour] = Field(default=[], description="Largest share first; only with ?explain.")
+    regions: Regions | None = Field(default=None, description="Only with ?explain=regions.")
 
 
 class Health(_Document):

@@ -209,7 +209,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 problem,
                 dataset,
                 workshop.settings.home / "splits" / f"{name}.json",
-                least=gate.least_rows(policy_file()),
+                least=gate.least_rows(policy_file(), problem.task),
             )
         counts = frame.groupby(["label", "side"]).size().unstack(fill_value=0)
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()
