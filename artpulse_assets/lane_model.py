@@ -11,7 +11,7 @@ import dagster as dg
 import orjson
 
 from artpulse_assets import metric_names, report
-from artpulse_assets.pipeline import candidates, estimators, evaluate, frames
+from artpulse_assets.pipeline import candidates, estimators, evaluate, frames, parameters
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.resources import MlflowRuns, Workshop
 from artpulse_core.data.problem import Problem
@@ -68,6 +68,7 @@ def _candidate(problem: Problem, common: Common, algorithm: str) -> dg.AssetsDef
         if reason := estimators.left_out(problem, algorithm, effort, len(rows.y)):
             return _left_out(context, reason)
         with report.failures():
+            parameters.judge(problem)  # the problem file may have changed since the data was read
             made = candidates.fit(
                 rows, algorithm, training=problem.training, effort=effort, memo=workshop.memo
             )

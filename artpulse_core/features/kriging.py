@@ -7,9 +7,9 @@ Belongs here: the covariance and the small systems of equations. Does not belong
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 CHUNK = 256  # rows solved at once: 256 systems of 32 × 32 are 2 MB, which stay near the processor
 FEW, SLACK = 6, 1.0  # in ``roughly``: neighbours, none of which is more than twice as far as it might be
@@ -57,6 +57,8 @@ class Kriging:
         self._weights = np.array(kernel.weights)
         self._place, self._traits = place, traits * self._weights
         self._target = np.log(np.maximum(target, LEAST)) if kernel.logarithm else target
+        from scipy.spatial import cKDTree  # here, so that naming the set costs a reader of problems nothing
+
         self._tree = cKDTree(np.concatenate([place, self._traits * kernel.km], axis=1))
 
     def ask(self, place: np.ndarray, traits: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
@@ -101,9 +103,7 @@ class Kriging:
         )
 
 
-def search(
-    tree: cKDTree, points: np.ndarray, k: int, own: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def search(tree: Any, points: np.ndarray, k: int, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Distances and numbers (m × k) of the nearest rows; ``own`` is each point's own number in the tree, left out."""
     if own is None:
         distance, near = tree.query(points, k=k)

@@ -11,7 +11,6 @@ not be with means over fixed groups, from which a model computes the own target 
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from artpulse_core.features.kriging import Kernel, Kriging, search
 
@@ -29,6 +28,8 @@ class Neighbours:
     ) -> None:
         self._place, self._traits, self._target = place, traits, target
         self._nearest = min(NEAREST, len(place) - 1)
+        from scipy.spatial import cKDTree  # here, so that naming the set costs a reader of problems nothing
+
         self._tree = cKDTree(place)
         self._kriged = [Kriging(kernel, place, traits, target, self._nearest) for kernel in kernels]
 
