@@ -71,22 +71,22 @@ def predictor(
 
 
 def test_a_place_is_told_as_one_and_every_other_field_for_itself() -> None:
-    parts = reasons._parts(predictor(HOUSING.fields, "housing", FIELDS))
+    parts = reasons.parts(predictor(HOUSING.fields, "housing", FIELDS))
     assert parts is not None
     assert list(parts) == [*FIELDS[:6], "Latitude, Longitude"]
     assert parts["Latitude, Longitude"] == (6, 7)
-    assert reasons._parts(predictor(HOUSING.fields, "table", FIELDS)) == {}
-    assert reasons._parts(predictor(HOUSING.fields[:7], "housing", FIELDS[:7])) == {}
+    assert reasons.parts(predictor(HOUSING.fields, "table", FIELDS)) == {}
+    assert reasons.parts(predictor(HOUSING.fields[:7], "housing", FIELDS[:7])) == {}
 
 
 def test_pictures_are_told_by_fields_blocks_or_not_at_all() -> None:
     from artpulse_core.features.rich import Rich
 
     rich = Rich().names
-    assert reasons._parts(predictor(HOUSING.fields[:5], "core5", FIELDS[:5], pictures=True)) == {}
-    found = reasons._parts(predictor((), "rich+embedding", (*rich, "e0", "e1"), pictures=True))
+    assert reasons.parts(predictor(HOUSING.fields[:5], "core5", FIELDS[:5], pictures=True)) == {}
+    found = reasons.parts(predictor((), "rich+embedding", (*rich, "e0", "e1"), pictures=True))
     assert found is not None and {"colour", "texture", "other numbers"} <= set(found)
-    assert reasons._parts(predictor((), "embedding", ("e0", "e1"), pictures=True)) is None
+    assert reasons.parts(predictor((), "embedding", ("e0", "e1"), pictures=True)) is None
 
 
 def test_a_group_shows_the_values_of_its_few_columns() -> None:
@@ -105,7 +105,7 @@ def test_a_group_shows_the_values_of_its_few_columns() -> None:
     )
     row = x[0].copy()
     row[6:] = 34.5, -118.25
-    parts = reasons._parts(predictor(HOUSING.fields, "housing", FIELDS))
+    parts = reasons.parts(predictor(HOUSING.fields, "housing", FIELDS))
     told = {item.name: item for item in explain(model, row, groups=parts).contributions}
     assert told["Latitude, Longitude"].value == "34.5, -118.25"
     assert told["MedInc"].value == row[0]
