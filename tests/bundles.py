@@ -14,8 +14,8 @@ from artpulse_core.data import problems
 from artpulse_core.data.problem import Problem
 from artpulse_core.features import table
 from artpulse_core.model import bundle, golden, interval, neighbours
-from artpulse_core.model.finish import Finish
-from artpulse_core.model.predictor import ENCODER, prefixed, soften
+from artpulse_core.model.finish import LEAST, Finish, soften
+from artpulse_core.model.predictor import ENCODER, prefixed
 from tests import tables
 
 LABELS = ("minimal", "monochrome", "neo-pop", "surreal", "vibrant")
@@ -57,7 +57,7 @@ def make_bundle(
     )
     if spoil_golden:
         answers["rows"][0]["probabilities"] = answers["rows"][0]["probabilities"][::-1]
-    state, profile = {"temperature": np.array(temperature)}, io.BytesIO()
+    state, profile = {"temperature": np.array(temperature), "floor": np.array(LEAST)}, io.BytesIO()
     if reasons:
         state |= examples(len(feature_set.names), labels)
     np.savez(profile, n=np.array(0))
