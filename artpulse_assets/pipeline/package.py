@@ -24,7 +24,7 @@ from artpulse_core.model import bundle, golden, neighbours
 from artpulse_core.model.finish import Finish
 from artpulse_core.model.predictor import ENCODER, Predictor, prefixed
 
-VERSION = "4"
+VERSION = "5"
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
 GOLDEN_IMAGE_BYTES = 512 * 1024

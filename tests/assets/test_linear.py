@@ -16,7 +16,8 @@ from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.problem import Training
 from artpulse_core.features import table
 from artpulse_core.model.explain import explain
-from artpulse_core.model.finish import Finish, Prediction
+from artpulse_core.model.finish import Prediction, soften
+from artpulse_core.model.neighbours import reference
 from tests import tables
 from tests.assets import rows as small
 
@@ -46,20 +47,16 @@ def fitted(rows: TrainRows, algorithm: str, folder: Path, more: Mapping[str, Any
 
 def served(rows: TrainRows, candidate: Candidate, temperature: float) -> Any:
     """A predictor of the exported graph, as far as an explanation looks at it."""
-    regression = rows.task == "regression"
     encoder = table.get(rows.encoding).open(rows.encoded.arrays) if rows.encoding else None
 
     def encode(x: np.ndarray) -> np.ndarray:
         return x if encoder is None else encoder.transform(x)
 
-    finish = Finish.__new__(Finish)
-    finish.regression, finish.temperature, finish.labels = regression, temperature, rows.labels
-    finish.positive = None
-
     def predict(x: np.ndarray) -> Prediction:
-        found = finish.calibrate(export.run(candidate.onnx, encode(x)))
-        if regression:
-            return Prediction(values=found[:, 0])
+        raw = export.run(candidate.onnx, encode(x))
+        if rows.task == "regression":
+            return Prediction(values=raw[:, 0])
+        found = soften(raw, temperature)
         return Prediction(found, found.argmax(axis=1))
 
     names = tuple(field.name for field in rows.fields) or tuple(f"x{i}" for i in range(rows.x.shape[1]))
@@ -122,9 +119,9 @@ def test_columns_of_several_fields_leave_no_weights() -> None:
 
     x = np.random.default_rng(0).normal(size=(40, 3))
     model = make_pipeline(LogisticRegression()).fit(x, np.arange(40) % 2)
-    assert set(linear.arrays(model, x, "", {})) == {"weights", "reference", "fields"}
+    assert set(linear.arrays(model, x, "", {})) == {"weights", "reference", "answer", "fields"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear.table, "get", lambda _: SimpleNamespace(open=lambda _: Together()))
+        patch.setattr(table, "get", lambda _: SimpleNamespace(open=lambda _: Together()))
         assert linear.arrays(model, x, "heart", {}) == {}
 
 
@@ -133,3 +130,14 @@ def test_the_weights_survive_in_the_memo(tmp_path: Path) -> None:
     first, again = (fitted(rows, "logistic_regression", tmp_path) for _ in range(2))
     assert again.reused and not first.reused
     assert np.array_equal(first.linear["weights"], again.linear["weights"])
+
+
+def test_an_answer_that_is_cut_off_is_not_said_to_be_a_sum(tmp_path: Path) -> None:
+    rows = of_table("patients")
+    predictor = served(rows, fitted(rows, "logistic_regression", tmp_path), 1.0)
+    predictor.bundle.state |= reference(rows.x, rows.fields, rows.y, [str(i) for i in range(90)], seed=0)
+    far = np.array([1e4, 2.0])
+    told = explain(predictor, far, label=0, encode=predictor.encode)
+    assert told.method != "linear"
+    whole = told.reference + sum(part.contribution for part in told.contributions) + told.rest
+    assert whole == pytest.approx(told.answer)
