@@ -25,7 +25,7 @@ from artpulse_core.data.problem import Training
 from artpulse_core.errors import DataError
 from artpulse_core.features import table
 
-VERSION = "5"
+VERSION = "6"
 SEED = 0  # of encoders: which part of the rows lends targets to which
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -195,10 +196,13 @@ def test_without_the_query_nothing_is_looked_for(
 def test_event_lines_know_nothing_of_reasons_nor_their_time(
     client: FlaskClient, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     real = reasons.of_row
-    monkeypatch.setattr(reasons, "of_row", lambda *given: (time.sleep(0.3), real(*given))[1])
+
+    def slowly(predictor: Predictor, row: np.ndarray) -> dict[str, Any]:
+        time.sleep(0.3)
+        return real(predictor, row)
+
+    monkeypatch.setattr(reasons, "of_row", slowly)
     client.post("/predict/doors", json=DOOR)
     told(client, "doors", DOOR)
     plain, explained = events(place)
@@ -282,9 +286,12 @@ def test_a_shadow_is_asked_for_its_answer_alone(
     app = make()
     asked: list[Predictor] = []
     real = reasons.of_row
-    monkeypatch.setattr(
-        reasons, "of_row", lambda predictor, row: (asked.append(predictor), real(predictor, row))[1]
-    )
+
+    def counted(predictor: Predictor, row: np.ndarray) -> dict[str, Any]:
+        asked.append(predictor)
+        return real(predictor, row)
+
+    monkeypatch.setattr(reasons, "of_row", counted)
     explained(app, "x")
     until(lambda: any(line["status"] == "shadow" for line in events(place)))
     assert asked == [serving.of(app).live.current.problems["art_core5"].primary.predictor]
