@@ -69,6 +69,10 @@ class TableSet(ABC):
 
     name: str
     version: int
+    apart: tuple[str, ...] = ()
+    """The columns that say nothing of rows of training nearby, in a set that has others."""
+    distance: str = ""
+    """The column that says how far the nearest row of training is, in km, in a set that has others."""
 
     @abstractmethod
     def fit(self, fields: Sequence[FieldLike], x: np.ndarray, y: np.ndarray | None, *, seed: int) -> Fitted:
