@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from artpulse_api import documents, serving
+from artpulse_api import prediction_documents, serving
 from artpulse_api.app import create_app
 from artpulse_core import settings
 from artpulse_core.model import reasons
@@ -74,7 +74,7 @@ def told(client: FlaskClient, problem: str, body: Any) -> dict[str, Any]:
     answer = client.post(f"/predict/{problem}?explain=1", json=body)
     assert answer.status_code == 200, answer.get_json()
     found: dict[str, Any] = answer.get_json()
-    documents.Answer.model_validate(found, strict=True)
+    prediction_documents.Answer.model_validate(found, strict=True)
     return found
 
 
@@ -134,7 +134,7 @@ def test_a_refused_row_has_no_reasons_in_its_place(client: FlaskClient) -> None:
     body = client.post("/predict/doors?explain=1&partial=1", json=rows).get_json()
     assert [item is None for item in body["explanations"]] == [False, True, False]
     assert [item is None for item in body["neighbours"]] == [False, True, False]
-    documents.Answer.model_validate(body, strict=True)
+    prediction_documents.Answer.model_validate(body, strict=True)
 
 
 def test_more_than_twenty_rows_are_refused_before_a_model_is_asked(client: FlaskClient, place: Path) -> None:
@@ -149,7 +149,7 @@ def test_more_than_twenty_rows_are_refused_before_a_model_is_asked(client: Flask
 
 def test_a_picture_has_its_palette_the_nearest_pictures_and_blocks_of_features(client: FlaskClient) -> None:
     body = client.post("/predict/art/image?explain=1", data=JPEG, content_type="image/jpeg").get_json()
-    documents.PictureAnswer.model_validate(body, strict=True)
+    prediction_documents.PictureAnswer.model_validate(body, strict=True)
     named = {item["name"] for item in body["explanation"]["contributions"]}
     assert {"colour", "texture", "detail", "layout"} <= named
     assert body["explanation"]["label"] == body["label"]
@@ -162,7 +162,7 @@ def test_a_picture_has_its_palette_the_nearest_pictures_and_blocks_of_features(c
 
 def test_regions_are_looked_at_where_they_are_asked_for(client: FlaskClient) -> None:
     body = client.post("/predict-image?explain=regions", data=JPEG, content_type="image/jpeg").get_json()
-    documents.PictureAnswer.model_validate(body, strict=True)
+    prediction_documents.PictureAnswer.model_validate(body, strict=True)
     assert (body["regions"]["grid"], body["regions"]["runs"]) == (4, 17)
     assert body["regions"]["label"] == body["label"]
     assert body["regions"]["answer"] == pytest.approx(body["confidence"], abs=1e-6)
