@@ -81,7 +81,14 @@ def answers(chosen: FeatureSet, x: np.ndarray, y: np.ndarray, unseen: np.ndarray
     for name in ("discriminant",) if "embedding" in chosen.name else VOTE:
         params = estimators.parameters(name, TASK, width, Training(), "full")
         models.append(
-            estimators.make(name, TASK, params, seed=seed, parts=min(5, most), blocks=chosen.blocks)
+            estimators.make(
+                name,
+                TASK,
+                params,
+                seed=seed,
+                parts=min(5, most),
+                columns=estimators.Columns(blocks=chosen.blocks),
+            )
         )
     return np.asarray(np.mean([model.fit(x, y).predict_proba(unseen) for model in models], axis=0))
 

@@ -124,7 +124,7 @@ class Champion:
         fold = evaluate.stratified(y, FOLDS, seed)
         params = estimators.parameters(ALGORITHM, "classification", x.shape[1], Training(), "full")
         answers = cross_predict(TrainRows(x, y, fold, rows.labels, ""), fold, ALGORITHM, params, seed)
-        made = estimators.make("classification", params, seed=seed, parts=0, blocks=())
+        made = estimators.make("classification", params, seed=seed, parts=0, columns=estimators.Columns())
         self.model = made.fit(x, y)
         contract = Contract("art", "image", Target("style", rows.labels))
         self.profile = watch.reference(contract, self.names, x, Prediction(probabilities=answers))

@@ -69,7 +69,9 @@ def test_what_is_served_says_what_was_trained(algorithm: str, labels: int, calib
     }
     matrix = rows.encoded.matrix
     blocks = (matrix.shape[1],)
-    model = estimators.make(rows.task, params, seed=3, parts=3, blocks=blocks).fit(matrix, rows.y)
+    model = estimators.make(
+        rows.task, params, seed=3, parts=3, columns=estimators.Columns(blocks=blocks)
+    ).fit(matrix, rows.y)
     graph = session(export.to_onnx(model, matrix.shape[1]))
     contract = Contract("p", "table", Target("t", rows.labels), FIELDS, rows.task)
     if labels:

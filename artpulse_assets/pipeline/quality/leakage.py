@@ -15,7 +15,7 @@ from artpulse_assets.pipeline.quality.finding import Example, Finding, counted, 
 from artpulse_assets.pipeline.quality.sample import Sample
 from artpulse_assets.pipeline.split import TEST, TRAIN
 
-MOST_KNOWN = 0.05
+MOST_KNOWN = 0.02
 """The share of the rows kept aside that may be known: more of them move a figure by more than chance does."""
 
 
