@@ -1,6 +1,6 @@
 """The document that answers rows and pictures.
 
-Belongs here: its shape (``documents.Answer`` states it for OpenAPI). Does not belong here: what is answered.
+Belongs here: its shape (``prediction_documents.Answer`` states it for OpenAPI). Does not belong here: what is answered.
 """
 
 from __future__ import annotations

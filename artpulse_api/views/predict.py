@@ -6,10 +6,10 @@ from flask import Response
 
 from artpulse_api import explaining, rows
 from artpulse_api.choosing import default_problem
-from artpulse_api.documents import Answer
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import RequestRefused
 from artpulse_api.predicting import NO_SLOT, content_hashes, find, respond
+from artpulse_api.prediction_documents import Answer
 from artpulse_api.serving import Call, Serving
 from artpulse_api.views import reply
 from artpulse_api.work import Numbers, Work

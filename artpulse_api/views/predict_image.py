@@ -12,11 +12,11 @@ from flask import Response
 
 from artpulse_api import explaining, pictures
 from artpulse_api.choosing import picture_problem
-from artpulse_api.documents import PictureAnswer
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import RequestRefused
 from artpulse_api.pictures import Picture
 from artpulse_api.predicting import find, respond
+from artpulse_api.prediction_documents import PictureAnswer
 from artpulse_api.serving import Call, Serving
 from artpulse_api.slots import Service
 from artpulse_api.work import Numbers, Work

@@ -22,7 +22,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--train", "learn", type=FOLDER, help="Learn from this folder of labelled pictures …")
 @click.option("--test", "judge", type=FOLDER, help="… and answer this one.")
 @click.option("--images", type=FOLDER, help="Pictures of another folder than the problem's, cut by --split.")
-@click.option("--split", "kind", help="random:SEED, grouped (the default), spatial, or repeated:KxN.")
+@click.option(
+    "--split", "kind", help="random:SEED, grouped (the default), spatial[:DEGREES], or repeated:KxN."
+)
 @click.option("--features", help="Another feature set than the problem's.")
 @click.option("--effort", type=click.Choice(["quick", "full"]), help="Default: ARTPULSE_EFFORT.")
 @answering

@@ -8,6 +8,7 @@ algorithms there are (``estimators``), comparing them (``evaluate``).
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -18,15 +19,17 @@ import numpy as np
 import orjson
 
 from artpulse_assets.pipeline import estimators, export, linear
-from artpulse_assets.pipeline.estimators import Effort
+from artpulse_assets.pipeline.estimators import Columns, Effort
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.fields import Field, Task
 from artpulse_core.data.problem import Training
 from artpulse_core.errors import DataError
 from artpulse_core.features import table
 
-VERSION = "5"
+VERSION = "7"
 SEED = 0  # of encoders: which part of the rows lends targets to which
+MOST_ENCODED = 5
+"""How many fitted encoders are kept for the next candidate on the same rows; each costs seconds on a map."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def fit(
         with threadpool_limits(limits=1):
             answers = cross_predict(rows, rows.fold, algorithm, params, seed)
             matrix = rows.encoded.matrix
-            model = _fitted(rows, matrix, rows.y, algorithm, params, seed)
+            model = _fitted(rows, rows.encoded, rows.y, algorithm, params, seed)
         graph = export.to_onnx(model, matrix.shape[1])
         export.check_parity(graph, matrix, _answers(model, matrix, rows.task), task=rows.task)
         weights = linear.arrays(model, matrix, rows.encoding, rows.encoded.arrays)
@@ -168,8 +171,19 @@ def encode(rows: TrainRows, inside: np.ndarray) -> table.Fitted:
     """The rows ``inside`` as estimators take them; targets of other rows are not looked at."""
     if not rows.encoding:
         return table.Fitted({}, rows.x[inside])
-    y = rows.y[inside].astype(np.float64)
-    return table.get(rows.encoding).fit(rows.fields, rows.x[inside], y, seed=SEED)
+    chosen = table.get(rows.encoding)
+    key = (rows.digest, repr(rows.fields), chosen.fingerprint, np.asarray(inside).tobytes())
+    found = _ENCODED.pop(key, None)
+    if found is None:
+        y = rows.y[inside].astype(np.float64)
+        found = chosen.fit(rows.fields, rows.x[inside], y, seed=SEED)
+    _ENCODED[key] = found  # at the end: the first one is the longest unused
+    while len(_ENCODED) > MOST_ENCODED:
+        _ENCODED.popitem(last=False)
+    return found
+
+
+_ENCODED: OrderedDict[tuple[Any, ...], table.Fitted] = OrderedDict()
 
 
 def encoded(rows: TrainRows, x: np.ndarray) -> np.ndarray:
@@ -195,11 +209,26 @@ def fit_predict(
     rows: TrainRows, inside: np.ndarray, x: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
 ) -> np.ndarray:
     """Answers (m × k) to other rows ``x`` by a model fitted on the rows ``inside`` (mask or indices) alone."""
+    return answered(rows, inside, x, algorithm, params, seed)[0]
+
+
+def answered(
+    rows: TrainRows, inside: np.ndarray, x: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As ``fit_predict``, and the rows ``x`` as that model took them (m × w)."""
     fitted = encode(rows, inside)
-    model = _fitted(rows, fitted.matrix, rows.y[inside], algorithm, params, seed)
+    model = _fitted(rows, fitted, rows.y[inside], algorithm, params, seed)
     if rows.encoding:
         x = table.get(rows.encoding).open(fitted.arrays).transform(x)
-    return _answers(model, x, rows.task)
+    return _answers(model, x, rows.task), x
+
+
+def columns(rows: TrainRows, fitted: table.Fitted) -> Columns:
+    """What is known of the columns of the fitted rows."""
+    if not rows.encoding:
+        return Columns(blocks=rows.blocks)
+    chosen = table.get(rows.encoding)
+    return Columns(chosen.open(fitted.arrays).names, chosen.apart, chosen.distance)
 
 
 def _enough(rows: TrainRows, inside: np.ndarray, part: int) -> None:
@@ -216,13 +245,13 @@ def _enough(rows: TrainRows, inside: np.ndarray, part: int) -> None:
 
 
 def _fitted(
-    rows: TrainRows, matrix: np.ndarray, y: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
+    rows: TrainRows, fitted: table.Fitted, y: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
 ) -> Any:
     parts = 0
     if rows.task == "classification":
         parts = min(estimators.CALIBRATION_PARTS, int(np.bincount(y).min()))
-    made = estimators.make(rows.task, params, seed=seed, parts=parts, blocks=rows.blocks)
-    return made.fit(matrix, y)
+    made = estimators.make(rows.task, params, seed=seed, parts=parts, columns=columns(rows, fitted))
+    return made.fit(fitted.matrix, y)
 
 
 def _answers(model: Any, matrix: np.ndarray, task: Task) -> np.ndarray:

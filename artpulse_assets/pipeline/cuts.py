@@ -17,9 +17,9 @@ from artpulse_core.errors import DataError
 
 FOLDS = 5
 TEST_SHARE = 0.2
-BLOCK_DEGREES = 1.0
-"""Side of the blocks of a spatial split, in degrees: 111 km from south to north, about 90 km across."""
-SPLITS = "random:SEED, grouped, spatial or repeated:KxN"
+BLOCK_DEGREES = 0.5
+"""Side of the blocks of a spatial split, in degrees: 55 km from south to north, in California about 45 km across."""
+SPLITS = "random:SEED, grouped, spatial, spatial:DEGREES or repeated:KxN"
 LATITUDE, LONGITUDE = ("latitude", "lat"), ("longitude", "lon", "lng")
 
 
@@ -47,8 +47,8 @@ def cuts(kind: str, rows: Whole, seed: int) -> list[Cut]:
     """The cuts of a split called ``kind``.
 
     ``random:SEED`` is scikit-learn's ``train_test_split`` with a test share of 0.2 (stratified for labels);
-    ``grouped`` five folds that keep units whole; ``spatial`` five folds of whole blocks of one degree of latitude and
-    longitude; ``repeated:KxN`` K stratified folds, N times over. Raises ``DataError`` for anything else.
+    ``grouped`` five folds that keep units whole; ``spatial`` five folds of whole blocks of half a degree of latitude
+    and longitude, ``spatial:DEGREES`` of that many; ``repeated:KxN`` K stratified folds, N times over. Raises ``DataError`` for anything else.
     """
     if found := re.fullmatch(r"random:(\d{1,9})", kind):
         return [_random(rows, int(found[1]))]
@@ -56,8 +56,8 @@ def cuts(kind: str, rows: Whole, seed: int) -> list[Cut]:
         units = rows.units.astype(str).tolist()
         labels = rows.y.astype(str).tolist() if rows.classification else [""] * len(units)
         return _of_fold(np.array(split.unit_folds(units, labels, FOLDS, seed)))
-    if kind == "spatial":
-        return _of_fold(_blocks(rows, seed))
+    if found := re.fullmatch(r"spatial(?::(\d{1,2}(?:\.\d{1,3})?))?", kind):
+        return _of_fold(_blocks(rows, float(found[1] or BLOCK_DEGREES), seed))
     if found := re.fullmatch(r"repeated:(\d{1,2})x(\d{1,3})", kind):
         return _repeated(rows, int(found[1]), int(found[2]), seed)
     raise DataError(f"--split {kind!r} is not known; it is {SPLITS}.")
@@ -95,7 +95,7 @@ def _repeated(rows: Whole, folds: int, repeats: int, seed: int) -> list[Cut]:
     return made
 
 
-def _blocks(rows: Whole, seed: int) -> np.ndarray:
+def _blocks(rows: Whole, degrees: float, seed: int) -> np.ndarray:
     """A fold for each row: blocks of the map go whole to the fold that has the fewest rows, the largest first."""
     places = []
     for wanted in (LATITUDE, LONGITUDE):
@@ -105,9 +105,16 @@ def _blocks(rows: Whole, seed: int) -> np.ndarray:
                 f"--split spatial needs fields called {wanted[0]} and {LONGITUDE[0]}; there is no {wanted[0]}."
             )
         places.append(found[0])
-    cells = np.floor(rows.x[:, places] / BLOCK_DEGREES)
+    if not degrees > 0:
+        raise DataError("--split spatial:DEGREES needs blocks larger than 0 degrees.")
+    cells = np.floor(rows.x[:, places] / degrees)
     _, block = np.unique(cells, axis=0, return_inverse=True)
     sizes = np.bincount(block)
+    if len(sizes) < FOLDS:
+        raise DataError(
+            f"The rows lie in {len(sizes)} blocks of {degrees:g} degrees, fewer than {FOLDS} folds: use"
+            " --split spatial:DEGREES with smaller ones."
+        )
     order = np.random.default_rng(seed).permutation(len(sizes))
     held = np.zeros(FOLDS)
     fold_of = np.zeros(len(sizes), dtype=np.int64)

@@ -8,6 +8,7 @@ was proven equal are in the list.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from artpulse_core import features
@@ -35,6 +36,20 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "embedding": ("discriminant", "logistic_regression"),
 }
 USUAL_QUICK: Mapping[str, tuple[str, ...]] = {"embedding": ("discriminant",)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What an estimator may want to know of the columns it is given.
+
+    ``names`` are those of a table set; ``apart`` says which of them know nothing of rows nearby, ``distance`` which
+    one how far the nearest known row is. ``blocks`` are the widths of the blocks of a set of pictures.
+    """
+
+    names: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    distance: str = ""
+    blocks: tuple[int, ...] = ()
 
 
 def together(problem: Problem) -> str:
@@ -150,15 +165,19 @@ def _default(algorithm: str, task: str, width: int) -> dict[str, Any]:
             }
         case "linear_regression", _:
             return {"alpha": 1.0}
+        case "gated_boosting", _:
+            plain = _default("hist_gradient_boosting", task, width)
+            far = {**plain, "learning_rate": 0.05, "min_samples_leaf": 40}
+            return {"near": plain, "far": far, "full_km": 1.0, "none_km": 8.0}
         case "discriminant", _:
             return {"shrinkage": 0.6}
         case _:
             raise DataError(f"There is no candidate called {algorithm!r}.")
 
 
-def make(task: str, params: Mapping[str, Any], *, seed: int, parts: int, blocks: tuple[int, ...]) -> Any:
-    """A fresh estimator of ``params["algorithm"]``. ``parts`` is how many parts the rows are cut into to calibrate a support vector machine,
-    at most the rows of the rarest label; ``blocks`` are the widths of the feature set's blocks.
+def make(task: str, params: Mapping[str, Any], *, seed: int, parts: int, columns: Columns) -> Any:
+    """A fresh estimator of ``params["algorithm"]`` over ``columns``. ``parts`` is how many parts the rows are cut into
+    to calibrate a support vector machine, at most the rows of the rarest label.
 
     Beside what scikit-learn takes, ``scale = "robust"`` standardises by median and quartiles, and ``class_weight =
     "none"`` is None, which TOML cannot write.
@@ -166,7 +185,7 @@ def make(task: str, params: Mapping[str, Any], *, seed: int, parts: int, blocks:
     given = {
         name: None if value == "none" else value for name, value in params.items() if name != "algorithm"
     }
-    return MAKERS[task][params["algorithm"]](given, seed, parts, blocks)
+    return MAKERS[task][params["algorithm"]](given, seed, parts, columns)
 
 
 def _scaled(params: dict[str, Any], model: Callable[[dict[str, Any]], Any]) -> Any:
@@ -180,16 +199,16 @@ def _scaled(params: dict[str, Any], model: Callable[[dict[str, Any]], Any]) -> A
     return make_pipeline(RobustScaler() if scale == "robust" else StandardScaler(), model(params))
 
 
-Maker = Callable[[dict[str, Any], int, int, tuple[int, ...]], Any]
+Maker = Callable[[dict[str, Any], int, int, Columns], Any]
 
 
-def _logistic_regression(params: dict[str, Any], seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
+def _logistic_regression(params: dict[str, Any], seed: int, _parts: int, _columns: Columns) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return _scaled(params, lambda given: LogisticRegression(random_state=seed, **given))
 
 
-def _support_vector_machine(params: dict[str, Any], _seed: int, parts: int, _blocks: tuple[int, ...]) -> Any:
+def _support_vector_machine(params: dict[str, Any], _seed: int, parts: int, _columns: Columns) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import SVC
 
@@ -199,20 +218,33 @@ def _support_vector_machine(params: dict[str, Any], _seed: int, parts: int, _blo
     )
 
 
-def _linear_regression(params: dict[str, Any], _seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
+def _linear_regression(params: dict[str, Any], _seed: int, _parts: int, _columns: Columns) -> Any:
     from sklearn.linear_model import Ridge
 
     return _scaled(params, lambda given: Ridge(**given))
 
 
-def _discriminant(params: dict[str, Any], _seed: int, _parts: int, blocks: tuple[int, ...]) -> Any:
+def _discriminant(params: dict[str, Any], _seed: int, _parts: int, columns: Columns) -> Any:
     from artpulse_assets.pipeline.discriminant import ShrunkDiscriminant
 
-    return ShrunkDiscriminant(blocks=blocks, **params)
+    return ShrunkDiscriminant(blocks=columns.blocks, **params)
+
+
+def _gated_boosting(params: dict[str, Any], seed: int, _parts: int, columns: Columns) -> Any:
+    from artpulse_assets.pipeline.gated import GatedRegressor
+
+    if not columns.apart or columns.distance not in columns.names:
+        raise DataError(
+            "gated_boosting needs a table set with a column that says how far the nearest known row is (housing);"
+            " use hist_gradient_boosting with other sets."
+        )
+    place = {name: at for at, name in enumerate(columns.names)}
+    apart = tuple(place[name] for name in columns.apart)
+    return GatedRegressor(distance=place[columns.distance], apart=apart, seed=seed, **params)
 
 
 def _ensemble(name: str, *, one_job: bool = False) -> Maker:
-    def made(params: dict[str, Any], seed: int, _parts: int, _blocks: tuple[int, ...]) -> Any:
+    def made(params: dict[str, Any], seed: int, _parts: int, _columns: Columns) -> Any:
         from sklearn import ensemble
 
         more = {"n_jobs": 1} if one_job else {}
@@ -237,5 +269,6 @@ MAKERS: Mapping[str, Mapping[str, Maker]] = {
         "extra_trees": _ensemble("ExtraTreesRegressor", one_job=True),
         "gradient_boosting": _ensemble("GradientBoostingRegressor"),
         "hist_gradient_boosting": _ensemble("HistGradientBoostingRegressor"),
+        "gated_boosting": _gated_boosting,
     },
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,28 +85,45 @@ def check_parity(graph: bytes, x: np.ndarray, wanted: np.ndarray, *, task: str =
 def average(graphs: Sequence[bytes]) -> bytes:
     """One graph that answers the mean of the members' answers."""
     import onnx
-    from onnx import TensorProto, compose, helper
+    from onnx import TensorProto, helper
 
-    models = [
-        compose.add_prefix(onnx.load_from_string(graph), prefix=f"member{place}_")
-        for place, graph in enumerate(graphs)
-    ]
-    inputs = [model.graph.input[0] for model in models]
-    width = inputs[0].type.tensor_type.shape.dim[1].dim_value
-    nodes = [helper.make_node("Identity", ["features"], [item.name]) for item in inputs]
-    initializers = []
-    for model in models:
-        nodes.extend(model.graph.node)
-        initializers.extend(model.graph.initializer)
-    nodes.append(helper.make_node("Mean", [model.graph.output[-1].name for model in models], ["answers"]))
+    first = onnx.load_from_string(graphs[0])
+    width = first.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    parts = joined(graphs, "features")
     graph = helper.make_graph(
-        nodes,
+        [*parts.nodes, helper.make_node("Mean", parts.answers, ["answers"])],
         "mean",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, width])],
         [helper.make_tensor_value_info("answers", TensorProto.FLOAT, [None, None])],
-        initializers,
+        parts.initializers,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=models[0].ir_version)
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=first.ir_version)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Parts of a graph to be: ``answers`` names what each of the joined graphs says."""
+
+    nodes: list[Any]
+    initializers: list[Any]
+    answers: list[str]
+
+
+def joined(graphs: Sequence[bytes], features: str, prefix: str = "member") -> Joined:
+    """Graphs that all read ``features``, with names that start with ``prefix`` and do not meet."""
+    import onnx
+    from onnx import compose, helper
+
+    nodes: list[Any] = []
+    initializers: list[Any] = []
+    answers = []
+    for place, graph in enumerate(graphs):
+        model = compose.add_prefix(onnx.load_from_string(graph), prefix=f"{prefix}{place}_")
+        nodes.append(helper.make_node("Identity", [features], [model.graph.input[0].name]))
+        nodes.extend(model.graph.node)
+        initializers.extend(model.graph.initializer)
+        answers.append(model.graph.output[-1].name)
+    return Joined(nodes, initializers, answers)

@@ -19,7 +19,8 @@ PREFIX = "linear."
 def arrays(
     model: Any, matrix: np.ndarray, encoding: str, fitted: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """``weights`` (w × k, k = 1 for values and for two labels, then of the second), ``reference`` (w), ``fields`` (w).
+    """``weights`` (w × k, k = 1 for values and for two labels, then of the second), ``fields`` (w), ``reference`` (w) and
+    the ``answer`` (k) there, which is the score of each label or the value.
 
     ``model`` is what was fitted on ``matrix`` (n × w), the rows as the table set ``encoding`` with the arrays ``fitted``
     gives them ("": pictures). The answers are the weights' sums, or a softmax of them, up to a constant. Empty where the
@@ -43,7 +44,14 @@ def arrays(
     for step in reversed(scalers):
         if step.scale_ is not None:
             weights = weights / step.scale_[:, None]
-    return {"weights": weights, "reference": matrix.mean(axis=0), "fields": fields}
+    middle = matrix.mean(axis=0)
+    scores = (
+        model.decision_function(middle[None])
+        if hasattr(model, "decision_function")
+        else model.predict(middle[None])
+    )
+    answer = np.asarray(scores, dtype=np.float64).reshape(-1)
+    return {"weights": weights, "reference": middle, "answer": answer, "fields": fields}
 
 
 def of_state(kept: Mapping[str, np.ndarray], temperature: float) -> dict[str, np.ndarray]:
@@ -52,6 +60,7 @@ def of_state(kept: Mapping[str, np.ndarray], temperature: float) -> dict[str, np
         return {}
     return {
         PREFIX + "weights": kept["weights"] / temperature,
+        PREFIX + "answer": kept["answer"] / temperature,
         PREFIX + "reference": kept["reference"],
         PREFIX + "fields": kept["fields"],
     }

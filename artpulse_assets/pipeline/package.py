@@ -24,7 +24,7 @@ from artpulse_core.model import bundle, golden, neighbours
 from artpulse_core.model.finish import Finish
 from artpulse_core.model.predictor import ENCODER, Predictor, prefixed
 
-VERSION = "4"
+VERSION = "5"
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
 GOLDEN_IMAGE_BYTES = 512 * 1024
@@ -40,9 +40,7 @@ class Names:
     @property
     def key(self) -> str:
         """Hex digest of all names."""
-        return hashlib.sha256(
-            "\x00".join([*self.ids, "", *self.digests]).encode("utf-8", "replace")
-        ).hexdigest()
+        return hashlib.sha256(repr((list(self.ids), list(self.digests))).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -98,14 +96,20 @@ def make(
         arrays = {**state, **prefixed(ENCODER, rows.encoded.arrays if rows.encoding else {})}
         finish = Finish(contract, arrays)
         arrays |= linear.of_state(chosen.linear, finish.temperature)
+        encoder = table.get(rows.encoding).open(rows.encoded.arrays) if rows.encoding else None
         arrays |= neighbours.reference(
-            rows.x, contract.fields, rows.y, names.ids, digests=names.digests, seed=problem.training.seed
+            rows.x,
+            contract.fields,
+            rows.y,
+            names.ids,
+            digests=names.digests,
+            seed=problem.training.seed,
+            dear=isinstance(encoder, table.Mixing),
         )
         pictures = None if rows.encoding else features.get(problem.features, cache=weights)
 
         def answer(x: np.ndarray) -> np.ndarray:
-            encoded = table.get(rows.encoding).open(rows.encoded.arrays).transform(x) if rows.encoding else x
-            return finish.calibrate(export.run(chosen.onnx, encoded))
+            return finish.calibrate(export.run(chosen.onnx, encoder.transform(x) if encoder else x))
 
         manifest = {
             "model": problem.model,

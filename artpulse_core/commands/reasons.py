@@ -5,6 +5,7 @@ Belongs here: how they look in a terminal. Does not belong here: what they are (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,14 +28,12 @@ def _contributions(told: Mapping[str, Any], unit: str) -> list[str]:
     if told["rest"]:
         items.append({"name": "all others", "value": "", "contribution": told["rest"]})
     largest = max((abs(item["contribution"]) for item in items), default=0.0) or 1.0
+    digits = min(9, max(0, 2 - math.floor(math.log10(largest))))
+    numbers = [f"{item['contribution']:+,.{digits}f}" for item in items]
+    width = max(map(len, numbers), default=0)
     rows = [
-        (
-            item["name"],
-            _value(item["value"]),
-            f"{item['contribution']:+.3g}",
-            _bar(item["contribution"] / largest),
-        )
-        for item in items
+        (item["name"], _value(item["value"]), number.rjust(width), _bar(item["contribution"] / largest))
+        for item, number in zip(items, numbers, strict=True)
     ]
     sure = f", each to about {told['uncertainty']:.1g}" if told["uncertainty"] else ""
     what = {"probability": "probability of ", "log_odds": "log-odds of "}.get(told["quantity"], "")

@@ -101,7 +101,10 @@ def explain(
     names, shown = _names(predictor, row)
     if "linear.weights" in state:
         players, names, shown = _players(names, shown, groups, len(names))
-        return _linear(predictor, row, players, names, shown, most, label, encode)
+        found = _linear(predictor, row, players, names, shown, most, label, encode)
+        if found is not None:
+            return found
+        names, shown = _names(predictor, row)
     if PREFIX + "background" not in state:
         raise BundleError("state.npz has no explain.background: package the model again to explain it.")
     background = np.asarray(state[PREFIX + "background"], dtype=np.float64)
@@ -127,21 +130,28 @@ def _linear(
     most: int,
     label: int | None,
     encode: Callable[[np.ndarray], np.ndarray] | None,
-) -> Explanation:
-    """Weight × (value - reference), summed over the columns of each player."""
+) -> Explanation | None:
+    """Weight × (value - reference), summed over the columns of each player; None where the answer is not such a sum.
+
+    So it is where a probability is as small as they get: its logarithm is cut off there.
+    """
     state = predictor.bundle.state
     weights = np.asarray(state["linear.weights"], dtype=np.float64)
+    scores = np.asarray(state.get("linear.answer", np.full(weights.shape[1], np.nan)), dtype=np.float64)[None]
     columns = row[None] if encode is None else encode(row[None])
     place = np.asarray(state["linear.fields"]) if "linear.fields" in state else np.arange(len(weights))
     told = predictor.predict(row[None])
     answer, quantity, chosen = _quantity(predictor, told, label)
     value = float(answer[0])
     if quantity == "probability":
-        quantity, value, weights = "log_odds", _log_odds(told, chosen), _against(weights, chosen)
+        quantity, value = "log_odds", _log_odds(told, chosen)
+        weights, middle = _against(weights, chosen), float(_against(scores, chosen)[0])
     else:
-        weights = weights[:, 0]
+        weights, middle = weights[:, 0], float(scores[0, 0])
     added = (columns[0] - np.asarray(state["linear.reference"], dtype=np.float64)) * weights
     values = np.bincount(players[place], added, minlength=len(names))
+    if abs(middle + added.sum() - value) > 1e-3 * max(1.0, abs(value)):
+        return None
     return _explanation(
         "linear", quantity, chosen, value, names, shown, values, most, uncertainty=0.0, rows=1
     )

@@ -113,9 +113,16 @@ def prefixed(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndar
 def _some_row(bundle: Bundle) -> np.ndarray:
     """One row a model can answer: a golden one, for zeros may be what no contract allows."""
     width = len(bundle.manifest.feature_names)
-    rows = bundle.golden.get("rows") or []
-    found = np.array(rows[0]["features"] if rows else np.zeros(width), dtype=np.float64).reshape(1, -1)
-    return found if found.shape[1] == width else np.zeros((1, width))
+    try:
+        found = np.array(bundle.golden["rows"][0]["features"], dtype=np.float64)
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+    ):  # the check of golden answers says what is wrong there
+        found = np.zeros(0)
+    return found[None, :] if found.shape == (width,) else np.zeros((1, width))
 
 
 def _encoder(bundle: Bundle) -> Encoder | None:

@@ -38,14 +38,14 @@ def of_row(predictor: Predictor, row: np.ndarray) -> dict[str, Any]:
     A problem with a positive label has that one's probability explained, any other classification the label answered.
     ``explanation`` is None where no part of the input has a name people know (the numbers of a network).
     """
-    parts = _parts(predictor)
+    told_apart = parts(predictor)
     told = None
-    if parts is not None:
+    if told_apart is not None:
         told = explain(
             predictor,
             row,
             label=predictor.finish.positive,
-            groups=parts or None,
+            groups=told_apart or None,
             encode=predictor.encode,
             ask=predictor.mixtures,
         ).to_dict()
@@ -67,7 +67,7 @@ def of_picture(predictor: Predictor, image: bytes, row: np.ndarray, *, grid: int
     return found
 
 
-def _parts(predictor: Predictor) -> Mapping[str, tuple[int, ...]] | None:
+def parts(predictor: Predictor) -> Mapping[str, tuple[int, ...]] | None:
     """What is told apart: name → columns; empty where it is each column, None where columns mean nothing to people."""
     fields = predictor.bundle.contract.fields
     manifest = predictor.bundle.manifest

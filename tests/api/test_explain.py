@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from artpulse_api import documents
+from artpulse_api import prediction_documents
 from artpulse_core.model import reasons
 from artpulse_core.model.palette import palette
+from artpulse_core.model.predictor import Predictor
 from tests.api.asking import ROW, events
 from tests.api.explained import MakeApp, client, make, place, published
 from tests.bundles import make_bundle, make_table_bundle, picture
@@ -27,7 +29,7 @@ def told(client: FlaskClient, problem: str, body: Any) -> dict[str, Any]:
     answer = client.post(f"/predict/{problem}?explain=1", json=body)
     assert answer.status_code == 200, answer.get_json()
     found: dict[str, Any] = answer.get_json()
-    documents.Answer.model_validate(found, strict=True)
+    prediction_documents.Answer.model_validate(found, strict=True)
     return found
 
 
@@ -86,7 +88,7 @@ def test_a_refused_row_has_no_reasons_in_its_place(client: FlaskClient) -> None:
     body = client.post("/predict/doors?explain=1&partial=1", json=rows).get_json()
     assert [item is None for item in body["explanations"]] == [False, True, False]
     assert [item is None for item in body["neighbours"]] == [False, True, False]
-    documents.Answer.model_validate(body, strict=True)
+    prediction_documents.Answer.model_validate(body, strict=True)
 
 
 def test_more_than_twenty_rows_are_refused_before_a_model_is_asked(client: FlaskClient, place: Path) -> None:
@@ -101,7 +103,7 @@ def test_more_than_twenty_rows_are_refused_before_a_model_is_asked(client: Flask
 
 def test_a_picture_has_its_palette_the_nearest_pictures_and_blocks_of_features(client: FlaskClient) -> None:
     body = client.post("/predict/art/image?explain=1", data=JPEG, content_type="image/jpeg").get_json()
-    documents.PictureAnswer.model_validate(body, strict=True)
+    prediction_documents.PictureAnswer.model_validate(body, strict=True)
     assert {item["name"] for item in body["explanation"]["contributions"]} <= {
         "colour", "texture", "detail", "layout", "other numbers",
     }  # fmt: skip
@@ -115,7 +117,7 @@ def test_a_picture_has_its_palette_the_nearest_pictures_and_blocks_of_features(c
 
 def test_regions_are_looked_at_where_they_are_asked_for(client: FlaskClient) -> None:
     body = client.post("/predict-image?explain=regions", data=JPEG, content_type="image/jpeg").get_json()
-    documents.PictureAnswer.model_validate(body, strict=True)
+    prediction_documents.PictureAnswer.model_validate(body, strict=True)
     assert (body["regions"]["grid"], body["regions"]["runs"]) == (4, 17)
     assert body["regions"]["label"] == body["label"]
     assert body["regions"]["answer"] == pytest.approx(body["confidence"], abs=1e-6)
@@ -132,7 +134,7 @@ def test_a_network_s_numbers_mean_nothing_to_people(make: MakeApp, monkeypatch: 
     body = make().test_client().post("/predict/art/image?explain=1", data=JPEG, content_type="image/jpeg")
     assert body.get_json()["explanation"] is None
     assert body.get_json()["neighbours"] and body.get_json()["palette"]
-    documents.PictureAnswer.model_validate(body.get_json(), strict=True)
+    prediction_documents.PictureAnswer.model_validate(body.get_json(), strict=True)
 
 
 def test_without_the_query_nothing_is_looked_for(
@@ -149,10 +151,13 @@ def test_without_the_query_nothing_is_looked_for(
 def test_event_lines_know_nothing_of_reasons_nor_their_time(
     client: FlaskClient, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import time
-
     real = reasons.of_row
-    monkeypatch.setattr(reasons, "of_row", lambda *given: (time.sleep(0.3), real(*given))[1])
+
+    def slowly(predictor: Predictor, row: np.ndarray) -> dict[str, Any]:
+        time.sleep(0.3)
+        return real(predictor, row)
+
+    monkeypatch.setattr(reasons, "of_row", slowly)
     client.post("/predict/doors", json=DOOR)
     told(client, "doors", DOOR)
     plain, explained = events(place)

@@ -63,9 +63,12 @@ def test_a_shadow_is_asked_for_its_answer_alone(
     app = make()
     asked: list[Predictor] = []
     real = reasons.of_row
-    monkeypatch.setattr(
-        reasons, "of_row", lambda predictor, row: (asked.append(predictor), real(predictor, row))[1]
-    )
+
+    def counted(predictor: Predictor, row: np.ndarray) -> dict[str, Any]:
+        asked.append(predictor)
+        return real(predictor, row)
+
+    monkeypatch.setattr(reasons, "of_row", counted)
     explained(app, "x")
     until(lambda: any(line["status"] == "shadow" for line in events(place)))
     assert asked == [serving.of(app).live.current.problems["art_core5"].primary.predictor]

@@ -46,7 +46,11 @@ def estimator(algorithm: str, rows: TrainRows, seed: int = SEED) -> Any:
     """A fresh estimator with the parameters a candidate of these rows has."""
     params = estimators.parameters(algorithm, rows.task, rows.x.shape[1], Training(), "full")
     return estimators.make(
-        rows.task, params, seed=seed, parts=estimators.CALIBRATION_PARTS, blocks=rows.blocks
+        rows.task,
+        params,
+        seed=seed,
+        parts=estimators.CALIBRATION_PARTS,
+        columns=estimators.Columns(blocks=rows.blocks),
     )
 
 

@@ -15,7 +15,7 @@ from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.contract import Contract, Field, Target
 from artpulse_core.errors import ExportError
 from artpulse_core.model import interval
-from artpulse_core.model.finish import TEMPERATURE, Finish
+from artpulse_core.model.finish import FLOOR, LEAST, TEMPERATURE, Finish
 from artpulse_core.model.predictor import session
 from tests.assets import rows as tables
 
@@ -74,7 +74,7 @@ def test_what_is_served_says_what_was_trained(algorithm: str, labels: int, calib
     contract = Contract("p", "table", Target("t", rows.labels), FIELDS, rows.task)
     if labels:
         heat = {"as it is": 1.0, "softer": 2.5, "sharper": 0.4}[calibration]
-        finish = Finish(contract, {TEMPERATURE: np.array(heat)})
+        finish = Finish(contract, {TEMPERATURE: np.array(heat), FLOOR: np.array(LEAST)})
     else:
         finish = Finish(contract, interval.fit(rows.y, rows.y + 1.0))
     for x in (rows.x, drawn(400, 9, labels)[0]):  # those it learned from, and those it never saw

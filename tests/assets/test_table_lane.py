@@ -163,12 +163,12 @@ def test_the_bundle_of_a_regression_carries_intervals_that_hold_on_the_rows_kept
 
 def test_the_bundle_of_a_binary_problem_decides_by_its_threshold(tables_lane: Lane, tmp_path: Path) -> None:
     loaded = champion(tables_lane, "patients", tmp_path / "bundle")
-    assert loaded.contract.target.labels == ("ill", "well")
+    assert loaded.contract.target.labels == ("well", "ill")  # a positive label is 1
     test = pd.read_parquet(tables_lane.settings.home / "assets" / "patients" / "split.parquet").query(
         "side == 'test'"
     )
     said = Predictor(loaded).predict(test[list(loaded.contract.names)].to_numpy(np.float64))
-    assert np.array_equal(said.predictions == 0, said.probabilities[:, 0] >= 0.3)
+    assert np.array_equal(said.predictions == 1, said.probabilities[:, 1] >= 0.3)
     assert loaded.evaluation["metric"] == "auc"
     assert loaded.evaluation["metrics"]["auc"]["value"] > 0.7
 

@@ -97,3 +97,41 @@ def test_the_arrays_travel_in_an_npz_without_objects(tmp_path: Path) -> None:
     with np.load(tmp_path / "state.npz", allow_pickle=False) as loaded:
         again = interval.bounds(value, dict(loaded), features)
     assert np.array_equal(again, interval.bounds(value, arrays, features))
+
+
+def strange(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As ``uneven``, but the last column, a distance, is large, and the error grows with it."""
+    y, value, features = uneven(n, seed)
+    far = np.random.default_rng(seed).uniform(1, 9, n)
+    return value + (y - value) * far, value, np.column_stack([features, far])
+
+
+def test_stretched_intervals_also_hold_the_truth_of_strange_rows_and_leave_ordinary_ones_alone() -> None:
+    y, value, features = uneven(4000, 0)
+    features = np.column_stack([features, np.random.default_rng(2).uniform(0, 1, 4000)])
+    plain = interval.fit(y, value, features)
+    arrays = interval.stretch(plain, *strange(3000, 1), column=4, ordinary=1.0)
+    np.testing.assert_array_equal(
+        interval.bounds(value, arrays, features), interval.bounds(value, plain, features)
+    )
+    y, value, features = strange(5000, 3)
+    lower, upper = interval.bounds(value, plain, features)
+    assert ((lower <= y) & (y <= upper)).mean() < 0.6
+    lower, upper = interval.bounds(value, arrays, features)
+    held = (lower <= y) & (y <= upper)
+    assert abs(held.mean() - 0.9) < 0.03
+    assert all(abs(held[part].mean() - 0.9) < 0.06 for part in (features[:, 4] < 4, features[:, 4] > 6))
+
+
+def test_too_few_strange_rows_change_nothing_and_certain_ones_narrow_nothing() -> None:
+    y, value, features = uneven(1000, 0)
+    plain = interval.fit(y, value, features)
+    same = interval.stretch(plain, *uneven(100, 1), column=2, ordinary=0.5)
+    assert {name: array.tolist() for name, array in same.items()} == {
+        name: array.tolist() for name, array in plain.items()
+    }
+    _, sure, columns = uneven(2000, 2)
+    kept = interval.stretch(plain, sure, sure, columns, column=2, ordinary=0.5)
+    np.testing.assert_array_equal(
+        interval.bounds(value, kept, features), interval.bounds(value, plain, features)
+    )
