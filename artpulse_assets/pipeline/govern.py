@@ -114,7 +114,7 @@ def challenge(
     packed = package.make(
         problem,
         rows,
-        _names(problem, split),
+        package.Names.of(problem, split),
         test,
         chosen,
         document,
@@ -164,13 +164,6 @@ def challenge(
     return Challenge(
         version, digest, packed.key, known is None, champion, verdict, document, golden, drawn, card
     )
-
-
-def _names(problem: Problem, split: pd.DataFrame) -> package.Names:
-    """What the train rows are called, in their order; a picture is also known by its content."""
-    part = split[split["side"] == "train"]
-    pictures = problem.source.kind == "images"
-    return package.Names(part["path"].tolist(), part["id"].tolist() if pictures else ())
 
 
 def _facts(raw: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:

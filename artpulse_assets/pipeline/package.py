@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from artpulse_core.model import bundle, golden, neighbours
 from artpulse_core.model.finish import Finish
 from artpulse_core.model.predictor import ENCODER, Predictor, prefixed
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 VERSION = "5"
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
@@ -36,6 +39,13 @@ class Names:
 
     ids: Sequence[str]
     digests: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, problem: Problem, split: pd.DataFrame) -> Names:
+        """Those of the train side of a split, in its order; a picture is also known by its content."""
+        part = split[split["side"] == "train"]
+        pictures = problem.source.kind == "images"
+        return cls(part["path"].tolist(), part["id"].tolist() if pictures else ())
 
     @property
     def key(self) -> str:

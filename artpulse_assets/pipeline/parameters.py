@@ -38,7 +38,7 @@ def judge(problem: Problem) -> None:
 def _said(task: str, params: dict[str, Any]) -> str:
     """What is wrong with ``params`` as the end of a sentence, empty when nothing is."""
     try:
-        made = estimators.make(task, params, seed=0, parts=2, blocks=(WIDTH,))
+        made = estimators.make(task, params, seed=0, parts=2, columns=estimators.Columns(blocks=(WIDTH,)))
         for part in (made, *made.get_params(deep=True).values()):
             if hasattr(part, "_parameter_constraints") and not isinstance(part, type):
                 part._validate_params()  # what fit would call first

@@ -98,3 +98,14 @@ def test_the_page_needs_no_other_host_and_no_inline_script(client: FlaskClient) 
     for address in re.findall(r'(?:src|href)="([^"]+)"', page.text):
         found = client.get("/" + address)
         assert found.status_code == 200 and found.data
+
+
+def test_what_may_be_asked_for_beside_an_answer_is_stated(client: FlaskClient) -> None:
+    paths = client.get("/openapi.json").get_json()["paths"]
+    rows, pictures = ["0", "1"], ["0", "1", "regions"]
+    for path, words in (
+        ("/predict", rows), ("/predict/{problem}", rows),
+        ("/predict-image", pictures), ("/predict/{problem}/image", pictures),
+    ):  # fmt: skip
+        stated = {item["name"]: item for item in paths[path]["post"]["parameters"]}
+        assert stated["explain"]["schema"]["enum"] == words

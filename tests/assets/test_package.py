@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from artpulse_assets.pipeline import govern
 from artpulse_assets.pipeline.package import Names
 from artpulse_core.data.problems import Problem
 from artpulse_core.model import bundle, reasons
@@ -57,5 +56,5 @@ def test_rows_of_a_table_are_called_by_their_place_and_pictures_also_by_their_co
     problem: Problem,
 ) -> None:
     split = pd.DataFrame({"side": ["train", "test", "train"], "path": ["a", "b", "c"], "id": ["1", "2", "3"]})
-    assert govern._names(problem, split) == Names(["a", "c"], ["1", "3"])
-    assert govern._names(tables.problem("doors"), split) == Names(["a", "c"])
+    assert Names.of(problem, split) == Names(["a", "c"], ["1", "3"])
+    assert Names.of(tables.problem("doors"), split) == Names(["a", "c"])
