@@ -38,7 +38,7 @@ def write(folder: Path, columns: dict[str, list[str]], separator: str = ",", nam
 
 
 def drafted(
-    folder: Path, wishes: dict[str, Any] | None = None, separator: str = ",", **columns: Any
+    folder: Path, wishes: dict[str, Any] | None = None, separator: str = ",", /, **columns: Any
 ) -> Draft:
     path = write(folder, frame(**columns), separator)
     return from_csv("mine", path, Wishes(**{"target": "y", **(wishes or {})}))

@@ -39,7 +39,7 @@ def test_missing_cells_make_a_field_nullable_and_are_named_in_the_problem(tmp_pa
 
 
 def test_a_decimal_comma_is_found_out_in_a_file_of_semicolons(tmp_path: Path) -> None:
-    draft = drafted(tmp_path, separator=";", size=[f"{place},5" for place in range(ROWS)])
+    draft = drafted(tmp_path, None, ";", size=[f"{place},5" for place in range(ROWS)])
     assert (draft.document["source"]["separator"], draft.document["source"]["decimal"]) == (";", ",")
     assert field(draft, "size")["kind"] == "number"
 
@@ -192,7 +192,7 @@ def test_too_many_labels_are_refused(tmp_path: Path) -> None:
 
 def test_numbers_with_points_and_with_commas_in_one_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a point in 'size' and with a comma in 'other'"):
-        drafted(tmp_path, separator=";", other=[f"{place},5" for place in range(ROWS)])
+        drafted(tmp_path, None, ";", other=[f"{place},5" for place in range(ROWS)])
 
 
 def test_an_index_column_is_left_out_and_told(tmp_path: Path) -> None:
