@@ -89,7 +89,7 @@ def numbers(rng: np.random.Generator, n: int, **how: object) -> Evidence:
     """Fresh evidence of two models that answer numbers, with intervals set on as many other rows."""
     y = rng.gamma(3.0, 0.7, n)
     old, new = errors(rng, n, **how)  # type: ignore[arg-type]  # options of a world pass through
-    half = np.quantile(np.abs(errors(rng, n, **how)[1]), 0.9)  # type: ignore[arg-type]
+    half = np.quantile(np.abs(errors(rng, n, **how)[1]), 0.9)  # type: ignore[arg-type]  # likewise
     bands = np.searchsorted(np.quantile(y, [0.2, 0.4, 0.6, 0.8]), y)
     return Evidence.from_values(
         y,

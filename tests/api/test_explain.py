@@ -4,70 +4,25 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from artpulse_api import prediction_documents, serving
-from artpulse_api.app import create_app
-from artpulse_core import settings
+from artpulse_api import prediction_documents
 from artpulse_core.model import reasons
 from artpulse_core.model.palette import palette
 from artpulse_core.model.predictor import Predictor
-from tests.api.asking import ROW, events, keys
+from tests.api.asking import ROW, events
+from tests.api.explained import MakeApp, client, make, place, published
 from tests.bundles import make_bundle, make_table_bundle, picture
-from tests.releases import publish, roll_out
-from tests.tables import DOOR, PATIENT, TEXTS
-from tests.waiting import until
+from tests.releases import publish
+from tests.tables import DOOR, PATIENT
 
-MakeApp = Callable[..., Flask]
+__all__ = ["client", "make", "place", "published"]  # fixtures
 JPEG = picture(3)
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with two problems of tables and two of pictures released, made once; copy it."""
-    home = tmp_path_factory.mktemp("explained")
-    publish(home / "run", {"doors": 1, "patients": 1, "art_core5": 1, "art": 1})
-    (home / "problems").mkdir()
-    for name, text in TEXTS.items():
-        (home / "problems" / f"{name}.toml").write_text(text, encoding="utf-8")
-    return home
-
-
-@pytest.fixture
-def place(tmp_path: Path, published: Path) -> Path:
-    """A copy of that home."""
-    shutil.copytree(published, tmp_path / "home")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def make(place: Path) -> Iterator[MakeApp]:
-    """The application on it."""
-    made: list[Flask] = []
-
-    def build() -> Flask:
-        names = ("doors", "patients", "art_core5", "art")
-        app = create_app(settings.load({}, home=place, problems=names, default_problem="art_core5"))
-        serving.of(app).live.refresh()
-        made.append(app)
-        return app
-
-    yield build
-    for app in made:
-        serving.of(app).shadow.stop()
-
-
-@pytest.fixture
-def client(make: MakeApp) -> FlaskClient:
-    """A client of it."""
-    return make().test_client()
 
 
 def told(client: FlaskClient, problem: str, body: Any) -> dict[str, Any]:
@@ -179,6 +134,7 @@ def test_a_network_s_numbers_mean_nothing_to_people(make: MakeApp, monkeypatch: 
     body = make().test_client().post("/predict/art/image?explain=1", data=JPEG, content_type="image/jpeg")
     assert body.get_json()["explanation"] is None
     assert body.get_json()["neighbours"] and body.get_json()["palette"]
+    prediction_documents.PictureAnswer.model_validate(body.get_json(), strict=True)
 
 
 def test_without_the_query_nothing_is_looked_for(
@@ -240,55 +196,3 @@ def test_an_older_bundle_says_that_it_cannot_explain_and_answers_on(make: MakeAp
         assert "train it again" in sent.get_json()["detail"]
     assert events(place) == []
     assert client.post("/predict", json=ROW).status_code == 200
-
-
-def test_the_model_that_answers_is_the_one_that_explains(make: MakeApp, place: Path) -> None:
-    roll_out(place / "run", (1, 2), "canary", 50)
-    app = make()
-    for slot in ("primary", "secondary"):
-        body = explained(app, keys(app, slot)[0])
-        assert body["rollout_route"] == slot
-        probabilities = body["probabilities"][0]
-        assert body["explanations"][0]["answer"] == pytest.approx(probabilities[body["labels"][0]])
-
-
-def test_a_secondary_that_cannot_explain_is_answered_for_by_the_primary(
-    make: MakeApp, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    roll_out(place / "run", (1, 2), "canary", 50)
-    app = make()
-    secondary = serving.of(app).live.current.problems["art_core5"].service("secondary").predictor
-
-    def fails(_: np.ndarray) -> Any:
-        raise RuntimeError("of a model")
-
-    monkeypatch.setattr(secondary, "mixtures", fails)
-    body = explained(app, keys(app, "secondary")[0])
-    assert body["rollout_route"] == "primary"
-    assert [line["slot"] for line in events(place)] == ["secondary", "primary"]
-
-
-def explained(app: Flask, key: str) -> dict[str, Any]:
-    answer = app.test_client().post("/predict?explain=1", json=ROW, headers={"X-Routing-Key": key})
-    assert answer.status_code == 200
-    found: dict[str, Any] = answer.get_json()
-    answer.close()  # a shadow is asked when the answer has left
-    return found
-
-
-def test_a_shadow_is_asked_for_its_answer_alone(
-    make: MakeApp, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    roll_out(place / "run", (1, 2), "shadow")
-    app = make()
-    asked: list[Predictor] = []
-    real = reasons.of_row
-
-    def counted(predictor: Predictor, row: np.ndarray) -> dict[str, Any]:
-        asked.append(predictor)
-        return real(predictor, row)
-
-    monkeypatch.setattr(reasons, "of_row", counted)
-    explained(app, "x")
-    until(lambda: any(line["status"] == "shadow" for line in events(place)))
-    assert asked == [serving.of(app).live.current.problems["art_core5"].primary.predictor]

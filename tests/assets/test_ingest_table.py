@@ -34,8 +34,8 @@ def plain(path: Path, columns: Columns) -> Problem:
         model="artpulse-mine",
         features="table",
         source={"kind": "table", "file": str(path)},  # type: ignore[arg-type]  # pydantic makes records of these
-        target={"name": target},  # type: ignore[arg-type]
-        fields=fields,  # type: ignore[arg-type]
+        target={"name": target},  # type: ignore[arg-type]  # likewise
+        fields=fields,  # type: ignore[arg-type]  # likewise
     )
 
 

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from artpulse_assets import plots
 from artpulse_assets.columns import correlations, missing_share, separation
 from artpulse_assets.plots import canvas
 from artpulse_assets.plots.quality import merge_smallest, rates
+from tests.assets.drawing import ODD_NAMES, size_of, titles
 
 LABELS = ["minimal", "monochrome", "neo-pop", "surreal", "vibrant"]
-ODD_NAMES = ["$x_{", "a\nb\tc", "<b>&", "日本語", "\udcff.jpg", "x" * 300, "100 %", ""]
 RNG = np.random.default_rng(5)
 Y = RNG.integers(0, 5, 120)
 COLUMNS = {name: RNG.normal(size=120) + Y * step for step, name in enumerate(["a", "b", "c"])}
-
-
-def size_of(png: bytes) -> tuple[int, int]:
-    with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
-        picture.load()
-        return picture.size
-
-
-def titles(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], bytes | None]) -> str:
-    """Title and note a figure was drawn with."""
-    seen: list[str] = []
-    plain = canvas.Canvas.head
-
-    def head(self: canvas.Canvas, title: str, note: str = "") -> None:
-        seen.append(f"{title} | {note}")
-        plain(self, title, note)
-
-    monkeypatch.setattr(canvas.Canvas, "head", head)
-    draw()
-    return "\n".join(seen)
 
 
 @pytest.mark.smoke
@@ -226,99 +203,6 @@ def test_reference_vs_current_reads_quantiles_histograms_and_categories(
         monkeypatch.undo()
     text = titles(monkeypatch, lambda: plots.reference_vs_current("y", {"a": 50, "b": 50}, ["a"] * 9 + ["c"]))
     assert text.startswith("y: “b” went from 50 % to 0 %")
-
-
-def jpeg(colour: str, size: tuple[int, int] = (150, 150)) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def test_a_contact_sheet_shows_pictures_and_keeps_a_place_for_those_that_cannot_be_shown() -> None:
-    items = [
-        (jpeg("#ff0000"), "red"),
-        (None, "gone"),
-        (b"no picture", "junk"),
-        (jpeg("#00ff00")[:200], "cut"),
-    ]
-    with Image.open(io.BytesIO(plots.thumbnails(items, columns=4))) as sheet:
-        middle = [sheet.convert("RGB").getpixel((14 + 72 + i * 158, 14 + 40)) for i in range(4)]
-        assert sheet.size == (14 + 4 * 158, 14 + 192)
-    red, gone = middle[0], middle[1]
-    assert isinstance(red, tuple)
-    assert red[0] > 240 > 20 > red[1]
-    assert middle[1:] == [gone] * 3
-
-
-def test_a_picture_of_too_many_pixels_is_not_decoded() -> None:
-    buffer = io.BytesIO()
-    Image.new("1", (9000, 9000)).save(buffer, "PNG")
-    assert size_of(plots.thumbnails([(buffer.getvalue(), "bomb")])) == (172, 206)
-    assert plots.thumbnails([(buffer.getvalue(), "bomb")]) == plots.thumbnails([(None, "bomb")])
-
-
-def test_markdown_holds_the_picture_itself_when_it_is_small() -> None:
-    png = plots.class_balance({"a": {"train": 3}})
-    text = plots.markdown_image(png, "balance")
-    assert text == f"![balance](data:image/png;base64,{base64.b64encode(png).decode()})"
-
-
-@pytest.mark.parametrize("limit", [100_000, 30_000, 2_000])
-def test_a_large_picture_is_made_smaller_and_never_dropped(limit: int) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(RNG.integers(0, 255, (250, 350, 3), dtype=np.uint8)).save(buffer, "PNG")
-    text = plots.markdown_image(buffer.getvalue(), "noise", max_bytes=limit)
-    assert len(text.encode()) <= limit
-    width, height = size_of(base64.b64decode(text.partition("base64,")[2][:-1]))
-    assert width / height == pytest.approx(1.4, rel=0.1)
-
-
-def test_an_alternative_text_cannot_break_out_of_the_markdown() -> None:
-    text = plots.markdown_image(plots.class_balance({"a": {"train": 1}}), "x](http://a) <script>\n![y](z)")
-    assert text.count("](") == 1
-    assert "<" not in text
-    assert "\n" not in text
-
-
-def test_a_target_is_drawn_with_its_cap_and_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.r_[np.linspace(0, 4, 95), np.full(5, 5.0), np.nan]
-    text = titles(monkeypatch, lambda: plots.target(values, "price", unit="USD", capped_at=5.0))
-    assert (
-        text
-        == "Half of the rows have price from 1.053 to 3.16 | n = 100 rows · from 0 to 5 · 5.0% at the cap"
-    )
-    size_of(plots.target(np.full(9, 2.0), "$x_{"))
-    with pytest.raises(ValueError, match="no value"):
-        plots.target([np.nan], "price")
-
-
-def test_the_rarest_level_is_named_and_missing_is_no_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = {"colour": {"red": 50, "blue": 4, "missing": 1}, "size": {"small": 30, "large": 25}}
-    text = titles(monkeypatch, lambda: plots.categories(counts))
-    assert text == "“blue” of colour is the rarest: 4 of 55 rows | n = 55 rows"
-    size_of(plots.categories({name: {name: 2, "b": 1} for name in ODD_NAMES}))
-    size_of(plots.categories({f"c{i}": {"missing": 3} for i in range(12)}))
-    with pytest.raises(ValueError, match="no category"):
-        plots.categories({})
-
-
-def test_outliers_are_drawn_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    far = np.r_[np.linspace(-1, 1, 100), 1e12, -50.0]
-    text = titles(monkeypatch, lambda: plots.outliers({"far": far, "calm": np.linspace(0, 1, 102)}))
-    assert text == "far has most values far from the rest: 2 | n = 102 rows · 1 of 2 columns have outliers"
-    assert (
-        plots.outliers({"calm": np.linspace(0, 1, 50), "same": np.ones(50), "none": np.full(50, np.nan)})
-        is None
-    )
-
-
-def test_a_heat_map_of_a_table_says_how_each_pair_was_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    level = np.arange(90.0) % 3
-    columns = {"level": level, "number": level * 10 + RNG.normal(size=90), "noise": RNG.normal(size=90)}
-    text = titles(monkeypatch, lambda: plots.correlation_heatmap(columns, categories={"level"}))
-    assert text.startswith("level and number move together most | η = ")
-    ranks = titles(monkeypatch, lambda: plots.correlation_heatmap(columns, categories=()))
-    assert " | ρ = " in ranks
 
 
 def test_a_large_figure_is_written_with_fewer_colours() -> None:

@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-import random
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
 
-from artpulse_core import settings as settings_module
 from artpulse_core.data import adding
-from artpulse_core.data.adding import Draft
 from artpulse_core.data.adding_table import from_csv
 from artpulse_core.data.looking import Wishes
-from artpulse_core.errors import DataError, ProblemError
-from artpulse_core.settings import Settings
-
-ROWS = 60
-
-
-def frame(**columns: Any) -> dict[str, list[str]]:
-    """A table of numbers, colours and a label, with ``columns`` put in or, if None, left out."""
-    draw = random.Random(3)
-    found: dict[str, Any] = {
-        "size": [f"{draw.uniform(0, 9):.3f}" for _ in range(ROWS)],
-        "colour": [draw.choice(["red", "blue", "green"]) for _ in range(ROWS)],
-        "flag": [draw.choice("01") for _ in range(ROWS)],
-        "y": [draw.choice(["yes", "no"]) for _ in range(ROWS)],
-    }
-    return {name: list(map(str, cells)) for name, cells in {**found, **columns}.items() if cells is not None}
-
-
-def write(folder: Path, columns: dict[str, list[str]], separator: str = ",", name: str = "t.csv") -> Path:
-    path = folder / name
-    quoted = [
-        [f'"{cell}"' if separator in cell else cell for cell in (head, *cells)]
-        for head, cells in columns.items()
-    ]
-    path.write_text(
-        "\n".join(separator.join(row) for row in zip(*quoted, strict=True)) + "\n", encoding="utf-8"
-    )
-    return path
-
-
-def drafted(
-    folder: Path, wishes: dict[str, Any] | None = None, separator: str = ",", **columns: Any
-) -> Draft:
-    path = write(folder, frame(**columns), separator)
-    return from_csv("mine", path, Wishes(**{"target": "y", **(wishes or {})}))
-
-
-def field(draft: Draft, name: str) -> dict[str, Any]:
-    (found,) = [item for item in draft.document["fields"] if item["name"] == name]
-    return dict(found)
+from artpulse_core.errors import DataError
+from tests.core.data.tabling import ROWS, drafted, field, frame, write
 
 
 @pytest.mark.smoke
@@ -84,7 +39,7 @@ def test_missing_cells_make_a_field_nullable_and_are_named_in_the_problem(tmp_pa
 
 
 def test_a_decimal_comma_is_found_out_in_a_file_of_semicolons(tmp_path: Path) -> None:
-    draft = drafted(tmp_path, separator=";", size=[f"{place},5" for place in range(ROWS)])
+    draft = drafted(tmp_path, None, ";", size=[f"{place},5" for place in range(ROWS)])
     assert (draft.document["source"]["separator"], draft.document["source"]["decimal"]) == (";", ",")
     assert field(draft, "size")["kind"] == "number"
 
@@ -237,7 +192,7 @@ def test_too_many_labels_are_refused(tmp_path: Path) -> None:
 
 def test_numbers_with_points_and_with_commas_in_one_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a point in 'size' and with a comma in 'other'"):
-        drafted(tmp_path, separator=";", other=[f"{place},5" for place in range(ROWS)])
+        drafted(tmp_path, None, ";", other=[f"{place},5" for place in range(ROWS)])
 
 
 def test_an_index_column_is_left_out_and_told(tmp_path: Path) -> None:
@@ -283,49 +238,3 @@ def test_what_a_person_should_look_at_is_said(tmp_path: Path) -> None:
     assert draft.document["source"]["id"] == "who"
     assert not {"who", "site", "y"} & {item["name"] for item in draft.document["fields"]}
     assert adding.checked(draft).quality.min_rows == 20
-
-
-# --- The name and the file ---------------------------------------------------------------------------------------
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_module.load({}, home=tmp_path / "home")
-
-
-@pytest.mark.parametrize("name", ["Mine", "1st", "a-b", "", "a" * 41, "../x", "a b", "é"])
-def test_a_name_that_cannot_be_one_is_refused(settings: Settings, name: str) -> None:
-    with pytest.raises(ProblemError, match="cannot be a problem's name"):
-        adding.judge_name(settings, name)
-
-
-def test_a_shipped_name_a_taken_one_and_one_with_a_taken_model_are_refused(
-    settings: Settings, tmp_path: Path
-) -> None:
-    with pytest.raises(ProblemError, match="ships with ArtPulse"):
-        adding.judge_name(settings, "art", replace=True)
-    with pytest.raises(ProblemError, match="'artpulse-classifier' belongs to the problem 'art_core5'"):
-        adding.judge_name(settings, "classifier")
-    path = adding.write(settings, drafted(tmp_path))
-    assert path == settings.home / "problems" / "mine.toml"
-    with pytest.raises(ProblemError, match="add --replace"):
-        adding.judge_name(settings, "mine")
-    adding.judge_name(settings, "mine", replace=True)
-
-
-ODD = (
-    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=9)
-    .map(str.strip)
-    .filter(bool)
-)
-
-
-@examples(max_examples=40, deadline=None)
-@given(
-    names=st.lists(ODD, min_size=2, max_size=2, unique_by=str.casefold),
-    labels=st.lists(ODD, min_size=2, max_size=2, unique=True),
-)
-def test_any_printable_name_of_column_and_label_goes_through_the_file(
-    names: list[str], labels: list[str]
-) -> None:
-    document = {"a": {"name": names[0], "values": {label: label for label in labels}}, names[1]: 1}
-    draft = Draft("mine", document, 1, {}, (), input="table")
-    assert tomllib.loads(draft.text) == document
