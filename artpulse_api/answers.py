@@ -1,6 +1,6 @@
 """The document that answers rows and pictures.
 
-Belongs here: its shape (``documents.Answer`` states it for OpenAPI). Does not belong here: what is answered.
+Belongs here: its shape (``prediction_documents.Answer`` states it for OpenAPI). Does not belong here: what is answered.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ def document(request_id: str, at: str, served: Served, work: Work, result: Resul
     }
     if work.issues:
         answer["errors"] = [{"row": row, **issue.to_dict()} for row, issue in work.issues]
+    if result.reasons is not None:
+        answer.update(result.reasons.answer)
     if work.flat and result.outputs:
         answer |= {**_single(answer, result), "model_version": service.slot.version, "timestamp": at}
     return answer

@@ -1,4 +1,7 @@
-"""The shapes of the answers, for OpenAPI; handlers build plain dictionaries, and tests hold the two together."""
+"""The shapes of the answers, for OpenAPI; handlers build plain dictionaries, and tests hold the two together.
+
+Belongs here: errors, health, models and contracts. Does not belong here: predictions (``prediction_documents``).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
-class Issue(_Document):
+class Issue(Document):
     """One thing that is wrong, with a JSON pointer into the body as it was sent."""
 
     pointer: str
@@ -19,7 +22,7 @@ class Issue(_Document):
     message: str
 
 
-class Problem(_Document):
+class Problem(Document):
     """Every answer that is no success (RFC 9457); ``instance`` is the request id."""
 
     type: str
@@ -31,74 +34,13 @@ class Problem(_Document):
     errors: list[Issue]
 
 
-class RowIssue(Issue):
-    """One thing that is wrong with one row."""
-
-    row: int
-
-
-class Interval(_Document):
-    """Bounds between which the truth lies with the probability ``level``."""
-
-    lower: float
-    upper: float
-    level: float
-
-
-class Answer(_Document):
-    """Predictions, in the order of the rows; with ``?partial=1`` a refused row has null in its places."""
-
-    request_id: str
-    problem: str
-    model: str
-    version: int
-    mlflow_model_uri: str
-    rollout_mode: Literal["single", "canary", "blue_green", "shadow"]
-    rollout_route: Literal["primary", "secondary"]
-    synthetic: bool = Field(description="True when the model learned from generated pictures.")
-    labels: list[str | None] = Field(default=[], description="Of a classification, as are the next ones.")
-    predictions: list[int | None] = Field(
-        default=[], description="Index of each label in the model's labels."
-    )
-    probabilities: list[dict[str, float] | float | None] = Field(
-        default=[], description="Of every label; of the positive label alone where the problem has one."
-    )
-    positive_label: str = Field(default="", description="Whose probability is given.")
-    threshold: float = Field(
-        default=0.5, description="The positive label is answered from this probability on."
-    )
-    unsure: list[bool | None] = Field(
-        default=[], description="The likeliest label is less likely than unsure_below."
-    )
-    unsure_below: float = Field(default=0, description="Answers with less confidence are marked unsure.")
-    values: list[float | None] = Field(default=[], description="Of a regression, as are the next ones.")
-    unit: str = Field(default="", description="Of the values.")
-    intervals: list[Interval | None] = Field(
-        default=[], description="Where the truth lies, at the stated level."
-    )
-    warnings: list[str]
-    errors: list[RowIssue] = Field(default=[], description="Refused rows; only with ?partial=1.")
-    label: str = Field(default="", description="The label; only for one row sent without a list.")
-    confidence: float = Field(default=0, ge=0, le=1, description="The label's probability; as label.")
-    prediction: float = Field(default=0, description="The value; as label.")
-    confidence_interval: Interval | None = Field(default=None, description="The value's interval; as label.")
-    model_version: int = Field(default=0, description="The version; as label.")
-    timestamp: str = Field(default="", description="When it was answered; as label.")
-
-
-class PictureAnswer(Answer):
-    """The answer to a picture: ``features`` are the five visual features taken from it."""
-
-    features: dict[str, float]
-
-
-class Health(_Document):
+class Health(Document):
     """The process is alive."""
 
     status: Literal["ok"]
 
 
-class ReadyProblem(_Document):
+class ReadyProblem(Document):
     """One problem of the release: the version in service and the one released."""
 
     ready: bool
@@ -106,13 +48,13 @@ class ReadyProblem(_Document):
     released: int
 
 
-class Registry(_Document):
+class Registry(Document):
     """Models come from a registry."""
 
     enabled: bool
 
 
-class Readiness(_Document):
+class Readiness(Document):
     """Every problem of the release is loaded; ``degraded`` names what is away or could not be renewed."""
 
     status: Literal["ready"]
@@ -122,7 +64,7 @@ class Readiness(_Document):
     release: int
 
 
-class Identity(_Document):
+class Identity(Document):
     """One registered model version."""
 
     problem: str
@@ -170,7 +112,7 @@ class ModelInfo(Identity):
     loaded_at: str
 
 
-class SchemaField(_Document):
+class SchemaField(Document):
     """One input: a number with the range that is accepted and the range that is usual, or a category."""
 
     name: str
@@ -188,7 +130,7 @@ class SchemaField(_Document):
     description: str = ""
 
 
-class SchemaTarget(_Document):
+class SchemaTarget(Document):
     """What is predicted."""
 
     name: str
@@ -201,7 +143,7 @@ class SchemaTarget(_Document):
     capped_at: float | None = None
 
 
-class SchemaRule(_Document):
+class SchemaRule(Document):
     """A rule between two fields; a row that breaks one of severity ``refuse`` is refused."""
 
     left: str
@@ -211,7 +153,7 @@ class SchemaRule(_Document):
     message: str
 
 
-class Schema(_Document):
+class Schema(Document):
     """The contract of one problem."""
 
     problem: str
@@ -225,7 +167,7 @@ class Schema(_Document):
     json_schema: dict[str, Any]
 
 
-class ModelRow(_Document):
+class ModelRow(Document):
     """One served problem."""
 
     problem: str
@@ -235,14 +177,14 @@ class ModelRow(_Document):
     slots: dict[str, Identity]
 
 
-class Models(_Document):
+class Models(Document):
     """Every served problem."""
 
     release: int
     models: list[ModelRow]
 
 
-class FeedbackStored(_Document):
+class FeedbackStored(Document):
     """Ground truth was stored; ``label`` is the label, or the value as text."""
 
     status: Literal["stored"]

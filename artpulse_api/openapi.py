@@ -21,6 +21,7 @@ from artpulse_api.errors import MEDIA_TYPE
 from artpulse_api.openapi_bodies import REF
 from artpulse_api.slots import Service, Snapshot
 from artpulse_api.views.feedback import Feedback
+from artpulse_core.model.reasons import MAX_ROWS
 
 VERSION = "3.1.0"
 REQUEST_ID = {"description": "The id of this request.", "schema": {"type": "string"}}
@@ -157,6 +158,8 @@ def _parameters(endpoint: Endpoint, services: Mapping[str, Service]) -> list[dic
                 "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
             }
         )
+    if "explain" in endpoint.query:
+        found.append(_explain(endpoint))
     for name, (text, largest) in NUMBERS.items():
         if name in endpoint.query:
             number = {"type": "integer", "minimum": 1, "maximum": largest}
@@ -171,6 +174,19 @@ def _parameters(endpoint: Endpoint, services: Mapping[str, Service]) -> list[dic
             {"name": "X-Routing-Key", "in": "header", "description": text, "schema": {"type": "string"}}
         )
     return found
+
+
+def _explain(endpoint: Endpoint) -> dict[str, Any]:
+    words = ["0", "1"]
+    text = f"1: say why, for at most {MAX_ROWS} rows: what each field adds to the answer, and the nearest training rows."
+    if endpoint.body == "picture":
+        words.append("regions")
+        text = (
+            "1: say why: what the picture's features add to the answer, its palette, and the nearest training pictures; "
+            "regions: also which parts of the picture speak for the label, which takes its features 17 times."
+        )
+    schema = {"type": "string", "enum": words, "default": "0"}
+    return {"name": "explain", "in": "query", "description": text, "schema": schema}
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:

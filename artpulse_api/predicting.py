@@ -86,7 +86,8 @@ def respond(serving: Serving, call: Call, served: Served, work: Work) -> Respons
         refused = events.refused(work)
         metrics.prediction_error(service.problem, NO_SLOT, "contract_violation", len(refused))
         rows += refused
-    serving.events.write(asked, served, service.name, rows, latency_ms=_milliseconds(call.started))
+    begun = call.started if result.reasons is None else call.started + result.reasons.seconds
+    serving.events.write(asked, served, service.name, rows, latency_ms=_milliseconds(begun))
     headers = {"X-Model-Version": str(service.slot.version), "X-Rollout-Slot": service.name}
     response = Response(orjson.dumps(document), headers=headers, content_type=JSON)
     if served.released.mode == "shadow" and work.accepted:
@@ -103,7 +104,7 @@ def _ask(serving: Serving, served: Served, work: Work, asked: Asked) -> Result:
     if slot == "secondary":
         try:
             return _of(serving, served, slot, work, asked, mark=slot)
-        except ImageRefused:
+        except (ImageRefused, RequestRefused):
             raise
         except Exception:  # noqa: BLE001 - whatever a new model does, the old one answers; it is told in _of
             slot = "primary"
@@ -116,8 +117,9 @@ def _of(
     begun = time.perf_counter()
     problem = served.primary.problem
     try:
-        return ask(served.service(slot), work)
-    except ImageRefused as refusal:
+        result = ask(served.service(slot), work)
+        return result if work.explain is None else work.explain(result)
+    except (ImageRefused, RequestRefused) as refusal:
         serving.metrics.prediction_error(problem, NO_SLOT, refusal.reason)
         raise
     except Exception as error:

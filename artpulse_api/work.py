@@ -9,13 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from artpulse_api.slots import Service
 from artpulse_core.errors import Issue
 from artpulse_core.model.finish import Prediction
+
+if TYPE_CHECKING:
+    from artpulse_api.explaining import Reasons
 
 NOTHING = Prediction()
 
@@ -43,7 +46,7 @@ class Work:
     """Rows to answer: the ``accepted`` ones of ``total`` (their numbers, rising) with the hash of each content.
 
     ``numbers`` gives them as a model takes them; it may raise ``ImageRefused``. ``size`` is what keeping this costs,
-    in bytes.
+    in bytes. ``explain`` adds its reasons to a result, where they were asked for; it may raise ``RequestRefused``.
     """
 
     total: int
@@ -53,6 +56,7 @@ class Work:
     numbers: Callable[[Service], Numbers]
     size: int
     issues: Sequence[tuple[int, Issue]] = ()
+    explain: Callable[[Result], Result] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Result:
     labels: Sequence[str]
     confidences: Sequence[float]
     seconds: float
+    reasons: Reasons | None = None
 
 
 def ask(service: Service, work: Work) -> Result:

@@ -1,8 +1,8 @@
 """The lane: a problem in, its assets out.
 
 Belongs here: the one factory, what every asset of a lane has in common, and nothing that computes. The parts of the
-lane stand in ``lane_data`` (data to split), ``lane_quality`` (checks of it), ``lane_model`` (candidates to champion)
-and ``lane_watch`` (events to reports).
+lane stand in ``lane_data`` (data to split), ``lane_quality`` (checks of it), ``lane_model`` (candidates to
+leaderboard), ``lane_champion`` (challenger to champion) and ``lane_watch`` (events to reports).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from artpulse_assets import lane_data, lane_model, lane_quality, lane_watch
+from artpulse_assets import lane_champion, lane_data, lane_model, lane_quality, lane_watch
 from artpulse_core.data.problem import Problem
 
 
@@ -53,5 +53,5 @@ def build_lane(problem: Problem) -> Lane:
             "tags": {"problem": problem.name, "model": problem.model},
         }
 
-    parts = (lane_data, lane_quality, lane_model, lane_watch)
+    parts = (lane_data, lane_quality, lane_model, lane_champion, lane_watch)
     return Lane(problem, tuple(asset for part in parts for asset in part.assets(problem, common)))

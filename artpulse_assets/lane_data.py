@@ -11,7 +11,7 @@ import dagster as dg
 from artpulse_assets import report
 from artpulse_assets.lane_watch import feedback
 from artpulse_assets.pipeline import dataset as dataset_module
-from artpulse_assets.pipeline import frames, ingest, schema
+from artpulse_assets.pipeline import frames, ingest, parameters, schema
 from artpulse_assets.pipeline import split as split_module
 from artpulse_assets.resources import Workshop
 from artpulse_core.data.problem import Problem
@@ -44,6 +44,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
     )
     def raw(context: dg.AssetExecutionContext, workshop: Workshop) -> Iterator[Any]:
         with report.failures():
+            parameters.judge(problem)  # what cannot be fitted is told before anything is read
             listing = ingest.list_data(problem, workshop.settings)
             frame = listing.frame
             refused = frame[frame["reason"] != ""]
@@ -208,7 +209,7 @@ def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
                 problem,
                 dataset,
                 workshop.settings.home / "splits" / f"{name}.json",
-                least=gate.least_rows(policy_file()),
+                least=gate.least_rows(policy_file(), problem.task),
             )
         counts = frame.groupby(["label", "side"]).size().unstack(fill_value=0)
         sides = frame[frame["side"] != split_module.EXCLUDED].groupby("unit")["side"].nunique()

@@ -1,45 +1,44 @@
-"""The middle of a lane: candidates → leaderboard → challenger → champion.
+"""The middle of a lane: candidates → leaderboard.
 
-Belongs here: thin assets over ``pipeline.candidates``, ``evaluate``, ``package`` and ``gate``, and the one call of
-``control.promotion`` the graph may make: the first champion of an empty registry.
+Belongs here: thin assets over ``pipeline.candidates`` and ``evaluate``. Does not belong here: what becomes of the chosen
+one (``lane_champion``).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-import orjson
 
 from artpulse_assets import metric_names, report
-from artpulse_assets.pipeline import candidates, estimators, evaluate, frames
+from artpulse_assets.pipeline import candidates, estimators, evaluate, frames, parameters
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.resources import MlflowRuns, Workshop
 from artpulse_core.data.problem import Problem
 
 Common = Callable[[str, str, str, set[str]], dict[str, Any]]
-ACTOR = "dagster"
 SKIPPED = "left_out"  # the key of a candidate document that says why there is no candidate
 
 
 def assets(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
-    """The candidates (one asset each), the leaderboard, the challenger and the champion."""
+    """The candidates (one asset each) and the leaderboard."""
     single = estimators.field(problem)
     fitted = [_candidate(problem, common, algorithm) for algorithm in single]
     mean = [_mean(problem, common, single)] if len(single) > 1 else []
-    return [*fitted, *mean, _leaderboard(problem, common), *_governed(problem, common)]
+    return [*fitted, *mean, _leaderboard(problem, common)]
 
 
-def _field(problem: Problem) -> tuple[str, ...]:
+def competing(problem: Problem) -> tuple[str, ...]:
     """All candidates of the lane, the mean of the others last."""
     single = estimators.field(problem)
     return (*single, estimators.together(problem)) if len(single) > 1 else single
 
 
-def _inputs(problem: Problem, algorithms: tuple[str, ...]) -> dict[str, dg.AssetIn]:
+def inputs(problem: Problem, algorithms: tuple[str, ...]) -> dict[str, dg.AssetIn]:
+    """The documents of candidates as inputs of an asset."""
     return {name: dg.AssetIn([problem.name, "candidates", name]) for name in algorithms}
 
 
-def _fitted(made: Mapping[str, Any]) -> dict[str, Any]:
+def fitted(made: Mapping[str, Any]) -> dict[str, Any]:
     """The candidate documents that are more than a note why there is none."""
     return {name: document for name, document in made.items() if SKIPPED not in document}
 
@@ -68,6 +67,7 @@ def _candidate(problem: Problem, common: Common, algorithm: str) -> dg.AssetsDef
         if reason := estimators.left_out(problem, algorithm, effort, len(rows.y)):
             return _left_out(context, reason)
         with report.failures():
+            parameters.judge(problem)  # the problem file may have changed since the data was read
             made = candidates.fit(
                 rows, algorithm, training=problem.training, effort=effort, memo=workshop.memo
             )
@@ -86,12 +86,12 @@ def _mean(problem: Problem, common: Common, single: tuple[str, ...]) -> dg.Asset
             candidates.VERSION,
             {"onnx", "mlflow"},
         ),
-        ins={"split": dg.AssetIn([problem.name, "split"]), **_inputs(problem, single)},
+        ins={"split": dg.AssetIn([problem.name, "split"]), **inputs(problem, single)},
     )
     def mean(
         context: dg.AssetExecutionContext, workshop: Workshop, runs: MlflowRuns, split: Any, **members: Any
     ) -> dg.Output[dict[str, Any]]:
-        field = [Candidate.from_dict(document) for document in _fitted(members).values()]
+        field = [Candidate.from_dict(document) for document in fitted(members).values()]
         if len(field) < 2:
             return _left_out(context, "there is only one other candidate")
         rows = frames.train_rows(problem, split)
@@ -141,7 +141,7 @@ def _record(
 
 
 def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
-    field = _field(problem)
+    field = competing(problem)
 
     @dg.asset(
         **common(
@@ -150,7 +150,7 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
             evaluate.VERSION,
             {"matplotlib"},
         ),
-        ins={"split": dg.AssetIn([problem.name, "split"]), **_inputs(problem, field)},
+        ins={"split": dg.AssetIn([problem.name, "split"]), **inputs(problem, field)},
         check_specs=[
             dg.AssetCheckSpec(
                 "beats_a_dummy",
@@ -165,7 +165,7 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
         rows = frames.train_rows(problem, split)
         units = split.loc[split["side"] == "train", "unit"].to_numpy(str)
         metric = problem.metric
-        present = [Candidate.from_dict(document) for document in _fitted(made).values()]
+        present = [Candidate.from_dict(document) for document in fitted(made).values()]
         board = evaluate.leaderboard(
             rows, units, present, metric, problem.training.seed, chosen=problem.training.chosen
         )
@@ -196,130 +196,3 @@ def _leaderboard(problem: Problem, common: Common) -> dg.AssetsDefinition:
         )
 
     return leaderboard
-
-
-def _governed(problem: Problem, common: Common) -> list[dg.AssetsDefinition]:
-    field = _field(problem)
-
-    @dg.asset(
-        **common(
-            "challenger",
-            "The chosen candidate as a registered, verified bundle, and the gate's verdict on it.",
-            "1",
-            {"onnx", "mlflow"},
-        ),
-        ins={
-            "raw": dg.AssetIn([problem.name, "raw"]),
-            "split": dg.AssetIn([problem.name, "split"]),
-            "leaderboard": dg.AssetIn([problem.name, "leaderboard"]),
-            **_inputs(problem, field),
-        },
-        check_specs=[
-            dg.AssetCheckSpec(
-                "gate", asset=[problem.name, "challenger"], description="The promotion policy's verdict."
-            ),
-            dg.AssetCheckSpec(
-                "golden_answers",
-                asset=[problem.name, "challenger"],
-                description="The bundle loads and gives its recorded answers.",
-            ),
-        ],
-    )
-    def challenger(
-        context: dg.AssetExecutionContext,
-        workshop: Workshop,
-        runs: MlflowRuns,
-        raw: Any,
-        split: Any,
-        leaderboard: Any,
-        **made: Any,
-    ) -> Iterator[Any]:
-        from artpulse_assets.pipeline import govern  # brings SQLAlchemy
-
-        with report.failures():
-            done = govern.challenge(
-                problem,
-                raw,
-                split,
-                leaderboard,
-                _fitted(made),
-                effort=workshop.effort(context.run.tags),
-                settings=workshop.settings,
-                database=workshop.database,
-                registry=workshop.registry,
-                memo=workshop.memo,
-                now=workshop.now(),
-                actor=f"{ACTOR} run {context.run.run_id}",
-            )
-        context.log.info(done.sentence)
-        yield dg.AssetCheckResult(
-            check_name="golden_answers", passed=done.golden > 0, metadata={"answers": done.golden}
-        )
-        yield dg.AssetCheckResult(
-            check_name="gate",
-            passed=done.verdict["decision"] == "promote",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "decision": done.verdict["decision"],
-                "summary": done.verdict["summary"],
-                "rules": report.table(done.verdict["rules"]),
-            },
-        )
-        yield dg.Output(
-            done.to_dict(),
-            data_version=dg.DataVersion(done.digest),
-            metadata={
-                "version": done.version,
-                "registered_now": done.registered,
-                "digest": done.digest,
-                "decision": done.verdict["decision"],
-                "rules": report.table(done.verdict["rules"]),
-                **{name: metric["value"] for name, metric in done.evaluation["metrics"].items()},
-                "per_label": report.table(
-                    {"label": label, **row} for label, row in done.evaluation.get("per_label", {}).items()
-                ),
-                **{
-                    f"cv_{kind}_{problem.metric}": report.interval(figures_of[problem.metric])
-                    for kind, figures_of in done.evaluation["cv"].items()
-                    if problem.metric in figures_of
-                },
-                **{name: report.picture(png, name) for name, png in done.pictures.items()},
-                "model_card": dg.MetadataValue.md(done.card),
-            },
-        )
-
-    @dg.asset(
-        **common(
-            "champion",
-            "The version that counts. The graph promotes only the first; people promote later ones.",
-            "1",
-            {"mlflow"},
-        ),
-        ins={"challenger": dg.AssetIn([problem.name, "challenger"])},
-    )
-    def champion(
-        context: dg.AssetExecutionContext, workshop: Workshop, challenger: Mapping[str, Any]
-    ) -> dg.Output[dict[str, Any]]:
-        from artpulse_assets.pipeline import govern
-
-        with report.failures():
-            served = govern.crown(
-                problem,
-                challenger,
-                settings=workshop.settings,
-                database=workshop.database,
-                registry=workshop.registry,
-                now=workshop.now(),
-                actor=f"{ACTOR} run {context.run.run_id}",
-            )
-        context.log.info(served["sentence"])
-        return dg.Output(
-            served,
-            data_version=dg.DataVersion(f"{served['version']}:{served['digest']}"),
-            metadata={
-                **{key: value for key, value in served.items() if value is not None},
-                "document": orjson.dumps(served).decode(),
-            },
-        )
-
-    return [challenger, champion]

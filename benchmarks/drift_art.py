@@ -24,14 +24,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from artpulse_assets.pipeline import evaluate, watch
-from artpulse_assets.pipeline.candidates import TrainRows, cross_predict, estimator
+from artpulse_assets.pipeline import estimators, evaluate, watch
+from artpulse_assets.pipeline.candidates import TrainRows, cross_predict
 from artpulse_core import features
 from artpulse_core.data import generator
+from artpulse_core.data.contract import Contract, Target
 from artpulse_core.data.images import scan
+from artpulse_core.data.problem import Training
 from artpulse_core.drift import DriftReport, compare
 from artpulse_core.errors import DataError
 from artpulse_core.features.cache import FeatureCache
+from artpulse_core.model.finish import Prediction
 
 ALGORITHM = "logistic_regression"
 SIZES = (60, 100, 130, 200)
@@ -119,14 +122,16 @@ class Champion:
         self.names, self.labels = features.get(name).names, rows.labels
         x, y = rows.x[train], rows.y[train]
         fold = evaluate.stratified(y, FOLDS, seed)
-        answers = cross_predict(TrainRows(x, y, fold, rows.labels, ""), fold, ALGORITHM, seed)
-        self.model = estimator(ALGORITHM, x.shape[1], seed).fit(x, y)
-        numbers = dict(zip(self.names, x.T, strict=True))
-        self.profile = watch.reference(rows.labels, numbers, answers)
+        params = estimators.parameters(ALGORITHM, "classification", x.shape[1], Training(), "full")
+        answers = cross_predict(TrainRows(x, y, fold, rows.labels, ""), fold, ALGORITHM, params, seed)
+        made = estimators.make("classification", params, seed=seed, parts=0, blocks=())
+        self.model = made.fit(x, y)
+        contract = Contract("art", "image", Target("style", rows.labels))
+        self.profile = watch.reference(contract, self.names, x, Prediction(probabilities=answers))
 
     def judge(self, x: np.ndarray) -> DriftReport:
         """The drift report of a window of numbers (m, f)."""
-        said = watch.answers(self.labels, self.model.predict_proba(x))
+        said = watch.answers(self.labels, Prediction(probabilities=self.model.predict_proba(x)))
         return compare(self.profile, {**dict(zip(self.names, x.T, strict=True)), **said}, alpha=watch.ALPHA)
 
 

@@ -5,6 +5,9 @@ Run ``python benchmarks/explain.py [--housing cal_housing.data.gz] [--rows 30]``
 labels on 13 fields. Errors are root mean squares over fields and rows, as a share of the largest contribution of a row:
 ``sampled`` against every mixture with the same background rows, ``background`` of every mixture with the 16 kept
 rows against as many as are affordable. Then pictures: the palette, blocks of ``rich`` by a forest, and regions.
+
+``--bundle FOLDER…`` measures trained models instead, on their golden answers: one answer, its explanation as
+``?explain=1`` gives it, and what mixtures told nearly change of it.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from artpulse_core.data.fields import Field
 from artpulse_core.data.generator import picture
 from artpulse_core.data.painting import LABELS
 from artpulse_core.data.picture import decode
+from artpulse_core.model import bundle, reasons
 from artpulse_core.model.explain import explain
 from artpulse_core.model.neighbours import nearest, reference
 from artpulse_core.model.palette import palette
+from artpulse_core.model.predictor import Predictor
 from artpulse_core.model.regions import blocks, regions
 from artpulse_core.model.shapley import plan
 
@@ -118,7 +123,7 @@ def table(name: str, model: Served, x: np.ndarray, rows: int, wide: int) -> None
     )
 
 
-def rms(values: list[np.ndarray]) -> float:
+def rms(values: Any) -> float:
     """Root mean square over everything."""
     return float(np.sqrt(np.mean(np.square(values))))
 
@@ -175,6 +180,48 @@ def feature_set(name: str, data: list[bytes], count: int) -> None:
     )
 
 
+def trained(folder: Path, count: int) -> None:
+    """Cost of the answers and explanations of a bundle, and the error of its mixtures."""
+    loaded = bundle.load(folder)
+    predictor = Predictor(loaded)
+    golden = [np.array(item["features"], dtype=np.float64) for item in loaded.golden["rows"]]  # null is NaN
+    rows = [golden[i % len(golden)] for i in range(count)]
+    said = reasons.of_row(predictor, rows[0])["explanation"]
+    how = f"{said['rows']} rows, {said['method']}" if said else "no parts with names"
+    size = sum(
+        array.nbytes for name, array in loaded.state.items() if name.startswith(("explain.", "linear."))
+    )
+    print(
+        f"{loaded.manifest.problem} ({loaded.manifest.algorithm}):"
+        f" answer {milliseconds(lambda i: predictor.predict(rows[i][None]), count):.2f} ms,"
+        f" explanation {milliseconds(lambda i: reasons.of_row(predictor, rows[i]), count):.2f} ms ({how}),"
+        f" arrays {size / 1e3:.0f} kB"
+    )
+    if predictor.feature_set is not None:
+        data = [picture(LABELS[i % len(LABELS)], i, seed=1) for i in range(3)]
+        vectors = [predictor.features_of(item) for item in data]
+        for grid in (0, 4):
+            cost = milliseconds(lambda i: reasons.of_picture(predictor, data[i], vectors[i], grid=grid), 3)  # noqa: B023 - asked at once
+            print(f"  of a picture{' with regions' if grid else ''}: {cost:.1f} ms")
+    elif said and predictor.encoder is not None and hasattr(predictor.encoder, "mixtures"):
+        parts = reasons.parts(predictor)
+        pairs = [
+            [
+                {
+                    item.name: item.contribution
+                    for item in explain(predictor, row, most=99, groups=parts, ask=ask).contributions
+                }
+                for ask in (predictor.mixtures, predictor.predict)
+            ]
+            for row in golden
+        ]
+        gaps = [near[name] - exact[name] for near, exact in pairs for name in exact]
+        largest = float(np.mean([max(map(abs, exact.values())) for _, exact in pairs]))
+        print(
+            f"  mixtures told nearly: off by {rms(np.array(gaps)) / largest:.1%} of the largest contribution"
+        )
+
+
 def main() -> None:
     """Print what was measured."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -182,7 +229,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--housing", type=Path)
     parser.add_argument("--rows", type=int, default=30)
+    parser.add_argument("--bundle", type=Path, nargs="*", default=[])
     options = parser.parse_args()
+    for folder in options.bundle:
+        trained(folder, options.rows)
+    if options.bundle:
+        return
     x, y = housing(options.housing)
     trees = HistGradientBoostingRegressor(max_iter=1000, learning_rate=0.05, random_state=0)
     model = Served(trees.fit(x[::2], y[::2]), x[::2], y[::2], HOUSING, ())

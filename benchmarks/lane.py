@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from artpulse_core import features
 from artpulse_core import settings as settings_module
 from artpulse_core.control.registry import Registry
 from artpulse_core.data import problems
@@ -77,11 +78,13 @@ def serve_some(settings: Settings, problem_name: str, count: int) -> None:
     folder = settings.home / "benchmark"
     predictor = Predictor(bundle.load(registry.download(problem.model, version, folder / "bundle")))
     generate(folder / "pictures", per_label=-(-count // 5), seed=77, style="shifted")
-    now = datetime.now(UTC).isoformat()
+    manifest, now = predictor.bundle.manifest, datetime.now(UTC).isoformat()
     lines = []
     for number, path in enumerate(sorted((folder / "pictures").rglob("*.jpg"))[:count]):
-        vector = predictor.features_of(path.read_bytes())
-        answer = predictor.predict(vector[None, :])
+        data = path.read_bytes()
+        answer = predictor.predict(predictor.features_of(data)[None, :])
+        kept = features.vector(data, predictor.pictures.watch)
+        shares = dict(zip(predictor.labels, answer.probabilities[0].tolist(), strict=True))
         lines.append(
             {
                 "id": f"benchmark{number}:0",
@@ -92,10 +95,10 @@ def serve_some(settings: Settings, problem_name: str, count: int) -> None:
                 "model": problem.model,
                 "version": version,
                 "status": "ok",
-                "fingerprint": predictor.feature_set.fingerprint,
+                "fingerprint": manifest.watched_fingerprint,
                 "content": f"benchmark{number}",
-                "features": dict(zip(predictor.feature_set.names, vector.tolist(), strict=True)),
-                "output": {"label": predictor.labels[int(answer.predictions[0])]},
+                "features": dict(zip(manifest.watched, kept.tolist(), strict=True)),
+                "output": {"label": predictor.labels[int(answer.predictions[0])], "probabilities": shares},
             }
         )
     database = Database(settings.database)

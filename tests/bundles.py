@@ -13,9 +13,9 @@ from artpulse_core import features
 from artpulse_core.data import problems
 from artpulse_core.data.problem import Problem
 from artpulse_core.features import table
-from artpulse_core.model import bundle, golden, interval
-from artpulse_core.model.finish import Finish
-from artpulse_core.model.predictor import ENCODER, prefixed, soften
+from artpulse_core.model import bundle, golden, interval, neighbours
+from artpulse_core.model.finish import LEAST, Finish, soften
+from artpulse_core.model.predictor import ENCODER, prefixed
 from tests import tables
 
 LABELS = ("minimal", "monochrome", "neo-pop", "surreal", "vibrant")
@@ -31,9 +31,11 @@ def make_bundle(
     seed: int = 0,
     version_tag: str = "",
     spoil_golden: bool = False,
+    reasons: bool = True,
 ) -> str:
     """Write a bundle into ``folder`` and return its digest; another ``seed`` gives another model.
 
+    Without ``reasons`` it lacks what explanations need, as older ones do.
     ``spoil_golden`` records answers the model does not give, so only the golden check can refuse it.
     """
     stated = read(problem)
@@ -55,8 +57,9 @@ def make_bundle(
     )
     if spoil_golden:
         answers["rows"][0]["probabilities"] = answers["rows"][0]["probabilities"][::-1]
-    state, profile = io.BytesIO(), io.BytesIO()
-    np.savez(state, temperature=np.array(temperature))
+    state, profile = {"temperature": np.array(temperature), "floor": np.array(LEAST)}, io.BytesIO()
+    if reasons:
+        state |= examples(len(feature_set.names), labels)
     np.savez(profile, n=np.array(0))
     manifest = {
         "model": stated.model,
@@ -75,7 +78,7 @@ def make_bundle(
         {
             "contract.json": bundle.json_bytes(stated.contract.with_labels(labels).to_dict()),
             "model.onnx": _graph(weights, bias),
-            "state.npz": state.getvalue(),
+            "state.npz": bundle.npz_bytes(state),
             "profile.npz": profile.getvalue(),
             "evaluation.json": bundle.json_bytes({"metrics": {"macro_f1": 0.5}}),
             "golden.json": bundle.json_bytes(answers),
@@ -85,11 +88,18 @@ def make_bundle(
 
 
 def make_table_bundle(
-    folder: Path, problem: str, *, seed: int = 0, lift: float = 0.0, spoil_golden: bool = False
+    folder: Path,
+    problem: str,
+    *,
+    seed: int = 0,
+    lift: float = 0.0,
+    spoil_golden: bool = False,
+    weights_told: bool = False,
 ) -> str:
     """Write a bundle of ``tests.tables``: ``doors`` answers values, ``patients`` one of two labels.
 
-    Weights depend on ``seed`` alone; ``lift`` is added to every value (for patients: to the log-odds).
+    Weights depend on ``seed`` alone; ``lift`` is added to every value (for patients: to the log-odds). With
+    ``weights_told`` explanations know them.
     """
     stated = tables.problem(problem)
     regression = stated.task == "regression"
@@ -109,7 +119,19 @@ def make_table_bundle(
         arrays = interval.fit(rng.normal(size=60), np.zeros(60), minimum=-1e6, maximum=1e6)
     else:
         arrays = {"temperature": np.array(1.5)}
+    truths = np.array([row[truth] for row in known], dtype=np.float64)
+    arrays |= neighbours.reference(
+        matrix,
+        contract.fields,
+        truths if regression else (truths == 0).astype(int),
+        [f"line {place + 1}" for place in range(len(known))],
+        seed=0,
+    )
     encoder = table.get("table").open(fitted.arrays)
+    if weights_told:
+        arrays["linear.weights"] = weights.astype(np.float64) / (1.0 if regression else 1.5)
+        arrays["linear.reference"] = fitted.matrix.mean(axis=0)
+        arrays["linear.fields"] = fitted.arrays["field"]
     finish = Finish(contract, arrays)
 
     def answer(x: np.ndarray) -> np.ndarray:
@@ -147,6 +169,16 @@ def make_table_bundle(
             "golden.json": bundle.json_bytes(answers),
             "MODEL_CARD.md": b"# A model for tests\n",
         },
+    )
+
+
+def examples(width: int, labels: Sequence[str]) -> dict[str, np.ndarray]:
+    """Training examples of pictures, as explanations name them."""
+    label = np.arange(30) % len(labels)
+    ids = [f"{labels[place]}/{number}.jpg" for number, place in enumerate(label.tolist())]
+    matrix = np.random.default_rng(0).random((len(ids), width))
+    return neighbours.reference(
+        matrix, (), label, ids, digests=[f"{i:064x}" for i in range(len(ids))], seed=0
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response
 
-from artpulse_api import rows
+from artpulse_api import explaining, rows
 from artpulse_api.choosing import default_problem
-from artpulse_api.documents import Answer
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import RequestRefused
 from artpulse_api.predicting import NO_SLOT, content_hashes, find, respond
+from artpulse_api.prediction_documents import Answer
 from artpulse_api.serving import Call, Serving
 from artpulse_api.views import reply
 from artpulse_api.work import Numbers, Work
@@ -28,12 +28,15 @@ def predict_problem(serving: Serving, call: Call, problem: str) -> Response:
     if not contract.fields:
         message = f"{problem} answers pictures, not rows: POST one to /predict/{problem}/image."
         raise RequestRefused(422, "input_kind", message)
+    explained = explaining.asked(call.request)
     body = rows.json_body(call.request)
     try:
         checked = rows.check(body, contract, partial=reply.flag(call.request, "partial"))
     except ContractViolation as violation:
         serving.metrics.prediction_error(problem, NO_SLOT, violation.code)
         raise
+    if explained:
+        explaining.few(len(checked.matrix))
     numbers = Numbers(checked.matrix, checked.warnings)
     work = Work(
         total=checked.total,
@@ -43,6 +46,7 @@ def predict_problem(serving: Serving, call: Call, problem: str) -> Response:
         numbers=lambda _: numbers,
         size=checked.matrix.nbytes,
         issues=checked.issues,
+        explain=explaining.rows(checked.total, tuple(checked.accepted)) if explained else None,
     )
     return respond(serving, call, served, work)
 
@@ -56,7 +60,7 @@ ENDPOINTS = (
         "Predict rows with the default problem",
         role="predict",
         body="rows",
-        query=("partial",),
+        query=("partial", "explain"),
         answer=Answer,
         refusals=_REFUSALS,
     ),
@@ -67,7 +71,7 @@ ENDPOINTS = (
         "Predict rows with a named problem",
         role="predict",
         body="rows",
-        query=("partial",),
+        query=("partial", "explain"),
         answer=Answer,
         refusals=_REFUSALS,
     ),

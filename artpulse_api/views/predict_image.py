@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from flask import Response
 
-from artpulse_api import pictures
+from artpulse_api import explaining, pictures
 from artpulse_api.choosing import picture_problem
-from artpulse_api.documents import PictureAnswer
 from artpulse_api.endpoint import Endpoint
 from artpulse_api.errors import RequestRefused
 from artpulse_api.pictures import Picture
 from artpulse_api.predicting import find, respond
+from artpulse_api.prediction_documents import PictureAnswer
 from artpulse_api.serving import Call, Serving
 from artpulse_api.slots import Service
 from artpulse_api.work import Numbers, Work
@@ -37,6 +37,7 @@ def predict_problem_image(serving: Serving, call: Call, problem: str) -> Respons
     if served.primary.predictor.feature_set is None:
         message = f"{problem} answers rows of fields, not pictures: POST them to /predict/{problem}."
         raise RequestRefused(422, "input_kind", message)
+    explained = explaining.asked(call.request, picture=True)
     picture = pictures.from_request(call.request)
     work = Work(
         total=1,
@@ -45,6 +46,7 @@ def predict_problem_image(serving: Serving, call: Call, problem: str) -> Respons
         contents=(hashlib.sha256(picture.data).hexdigest(),),
         numbers=partial(_numbers, picture),
         size=len(picture.data),
+        explain=explaining.picture(picture.data, explained) if explained else None,
     )
     try:
         return respond(serving, call, served, work)
@@ -94,6 +96,7 @@ ENDPOINTS = (
         role="predict",
         body="picture",
         max_bytes=pictures.MAX_BODY_BYTES,
+        query=("explain",),
         answer=PictureAnswer,
         refusals=_REFUSALS,
     ),
@@ -105,6 +108,7 @@ ENDPOINTS = (
         role="predict",
         body="picture",
         max_bytes=pictures.MAX_BODY_BYTES,
+        query=("explain",),
         answer=PictureAnswer,
         refusals=_REFUSALS,
     ),

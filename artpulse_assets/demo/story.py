@@ -34,6 +34,17 @@ SHARE = 25.0  # percent of the requests for the canary
 TRIED = 100  # requests asked while it runs
 UNSEEN = 10_000  # the number from which pictures are never trained on
 ROW = {"hue_mean": 0.07, "sat_mean": 0.62, "val_mean": 0.71, "contrast": 0.55, "edges": 0.12}
+TABLES: dict[str, dict[str, float]] = {
+    "heart": {
+        "age": 57, "sex": 1, "cp": 4, "trestbps": 140, "chol": 241, "fbs": 0, "restecg": 0, "thalach": 123, "exang": 1,
+        "oldpeak": 0.2, "slope": 2, "ca": 0, "thal": 7,
+    },
+    "housing": {
+        "MedInc": 5.1, "HouseAge": 30, "AveRooms": 5.6, "AveBedrms": 1.05, "Population": 1200, "AveOccup": 2.8,
+        "Latitude": 37.8, "Longitude": -122.2,
+    },
+}  # fmt: skip
+"""A row each for the problems of tables, in the order they are told."""
 ACTOR = "demo"
 SAID: dict[Style, str] = {
     "standard": "pictures of the folder",
@@ -81,12 +92,14 @@ class Story:
         answer = server.ask("/predict-image", picture(label, UNSEEN, seed=SEED), "image/jpeg")
         self._show(f"POST /predict-image  (a picture painted as {label})", answer)
 
+    def predict_table(self, server: Server, problem: str) -> None:
+        """One true prediction from a row of a table."""
+        row = TABLES[problem]
+        shown = ", ".join(f"{name}: {value}" for name, value in list(row.items())[:3])
+        self._show(f"POST /predict/{problem} {{{shown}, …}}", server.ask(f"/predict/{problem}", row))
+
     def _show(self, request: str, answer: dict[str, Any]) -> None:
-        best = answer["labels"][0]
-        share = answer["probabilities"][0][best]
-        self.say(
-            f"  {request}\n  → {best} ({share:.0%}), model {answer['model']} version {answer['version']}"
-        )
+        self.say(f"  {request}\n  → {_said(answer)}, model {answer['model']} version {answer['version']}")
 
     def watch(self, server: Server, style: Style) -> dict[str, Any]:
         """Ask for a window of pictures by the artists of the folder, then report drift."""
@@ -192,6 +205,18 @@ class Story:
         self.say(f"  → version {version} is champion and served {time.monotonic() - started:.1f} s later")
 
 
+def _said(answer: dict[str, Any]) -> str:
+    """The one answer of a document as people say it."""
+    if "values" in answer:
+        bounds = answer["intervals"][0]
+        told = f"{bounds['level']:.0%} between {bounds['lower']:.2f} and {bounds['upper']:.2f}"
+        return f"{answer['values'][0]:.2f} × {answer['unit']} ({told})"
+    best, told = answer["labels"][0], answer["probabilities"][0]
+    if isinstance(told, dict):
+        return f"{best} ({told[best]:.0%})"
+    return f"{best} ({answer['positive_label']}: {told:.0%})"
+
+
 def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     """The whole story; ``server_for`` starts the server when the first champion exists."""
     story.chapter("Pictures")
@@ -223,4 +248,11 @@ def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     story.tell_server()
     server.wait_for("art", second["champion"])
     story.predict_picture(server)
+    for name in TABLES:
+        if name in story.settings.problems:
+            story.chapter(f"{name}: a table of real data that ships with ArtPulse")
+            third = story.train(name)
+            story.tell_server()
+            server.wait_for(name, third["champion"])
+            story.predict_table(server, name)
     return server

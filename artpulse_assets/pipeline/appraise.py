@@ -48,7 +48,9 @@ def document(
     parts = {
         "chosen": winner.chosen.key,
         "state": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in winner.state.items()},
-        "board": winner.board,
+        "board": winner.board[
+            "rows"
+        ],  # the rest says where the candidate lies and whether it was fitted just now
         "test": test.digest,
         "decision": problem.decision.model_dump(),
         "target": problem.target.model_dump(),

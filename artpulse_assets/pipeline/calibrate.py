@@ -12,7 +12,7 @@ from artpulse_core.data.contract import Contract
 from artpulse_core.data.problem import Problem
 from artpulse_core.gates import statistics
 from artpulse_core.model import interval
-from artpulse_core.model.finish import TEMPERATURE, Finish, soften
+from artpulse_core.model.finish import FLOOR, LEAST, TEMPERATURE, Finish, soften
 
 LEVEL = 0.9
 """The share of truths an interval is to cover."""
@@ -39,7 +39,7 @@ def learn(
         )
     told = [out_of_fold] if mixed is out_of_fold else [out_of_fold, mixed]
     heat = temperature(np.tile(rows.y, len(told)), np.concatenate(told))
-    return {TEMPERATURE: np.float64(heat) * np.ones(())}
+    return {TEMPERATURE: np.array(heat), FLOOR: np.array(LEAST)}
 
 
 def finish(contract: Contract, rows: TrainRows, state: dict[str, np.ndarray]) -> Finish:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from artpulse_assets.pipeline import estimators, export
+from artpulse_assets.pipeline import estimators, export, linear
 from artpulse_assets.pipeline.estimators import Columns, Effort
 from artpulse_assets.pipeline.memo import Memo
 from artpulse_core.data.fields import Field, Task
@@ -26,7 +26,7 @@ from artpulse_core.data.problem import Training
 from artpulse_core.errors import DataError
 from artpulse_core.features import table
 
-VERSION = "5"
+VERSION = "7"
 SEED = 0  # of encoders: which part of the rows lends targets to which
 MOST_ENCODED = 5
 """How many fitted encoders are kept for the next candidate on the same rows; each costs seconds on a map."""
@@ -84,6 +84,15 @@ class Candidate:
         """The exported graph, fitted on all train rows."""
         return (self.folder / "model.onnx").read_bytes()
 
+    @property
+    def linear(self) -> dict[str, np.ndarray]:
+        """The weights of a linear model, as ``linear.arrays`` gives them; empty for any other."""
+        path = self.folder / "linear.npz"
+        if not path.is_file():
+            return {}
+        with np.load(path, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as it passes between assets."""
         return {**vars(self), "folder": str(self.folder), "params": dict(self.params)}
@@ -131,6 +140,9 @@ def fit(
             model = _fitted(rows, rows.encoded, rows.y, algorithm, params, seed)
         graph = export.to_onnx(model, matrix.shape[1])
         export.check_parity(graph, matrix, _answers(model, matrix, rows.task), task=rows.task)
+        weights = linear.arrays(model, matrix, rows.encoding, rows.encoded.arrays)
+        if weights:
+            np.savez(folder / "linear.npz", **weights)  # type: ignore[arg-type]  # the stubs take names for allow_pickle
         _save(folder, answers, graph, time.perf_counter() - started)
 
     result = memo.make("candidates", parts, build)

@@ -60,20 +60,40 @@ def together(problem: Problem) -> str:
 def field(problem: Problem, effort: Effort = "full") -> tuple[str, ...]:
     """The algorithms that compete; under ``quick`` those of ``training.quick_candidates`` where it names any.
 
-    Raises ``ProblemError`` for an algorithm that does not exist.
+    Raises ``ProblemError`` for an algorithm that does not exist, wherever [training] names it.
     """
     training = problem.training
     kind = _kind(problem)
+    usual = training.candidates or USUAL[kind]
+    _judge_names(problem, usual)
     quick = training.quick_candidates or (() if training.candidates else USUAL_QUICK.get(kind, ()))
-    chosen = (quick if effort == "quick" else ()) or training.candidates or USUAL[kind]
-    for name in chosen:
+    return (quick if effort == "quick" else ()) or usual
+
+
+def _judge_names(problem: Problem, usual: tuple[str, ...]) -> None:
+    training, task = problem.training, problem.task
+    known = ", ".join(MAKERS[task])
+    for name in usual:
         algorithm = algorithm_of(name, training)
-        if algorithm not in MAKERS[problem.task]:
-            known = ", ".join(MAKERS[problem.task])
+        if algorithm not in MAKERS[task]:
             raise ProblemError(
-                f"{problem.name}: training.candidates names {algorithm!r}; a {problem.task} has {known}."
+                f"{problem.name}: training.candidates names {algorithm!r}; a {task} has {known}."
             )
-    return chosen
+    for key, named in (("parameters", training.parameters), ("quick", training.quick)):
+        for name in named:
+            if name not in usual and name not in MAKERS[task]:
+                raise ProblemError(
+                    f"{problem.name}: training.{key} names {name!r}, which is no candidate; a {task} has {known}."
+                )
+    for key, names, among in (
+        ("quick_candidates", training.quick_candidates, usual),
+        ("chosen", (training.chosen,) if training.chosen else (), (*usual, together(problem))),
+    ):
+        for name in names:
+            if name not in among:
+                raise ProblemError(
+                    f"{problem.name}: training.{key} names {name!r}, which does not compete; {', '.join(among)} do."
+                )
 
 
 def _kind(problem: Problem) -> str:
@@ -94,7 +114,7 @@ def left_out(problem: Problem, algorithm: str, effort: Effort, rows: int) -> str
     """Why ``algorithm`` does not compete this time; empty when it does."""
     if algorithm not in field(problem, effort):
         return f"the effort is {effort}"
-    most = MOST_ROWS.get(algorithm)
+    most = MOST_ROWS.get(algorithm_of(algorithm, problem.training))
     if most is not None and rows > most and len(field(problem, effort)) > 1:
         return f"there are {rows:,} rows, and its cost grows with their square from {most:,} on"
     return ""

@@ -103,8 +103,11 @@ def single(values: np.ndarray) -> np.ndarray:
 
 
 def labels(problem: Problem, split: pd.DataFrame) -> tuple[str, ...]:
-    """The labels in index order: sorted, and none for a regression."""
-    return tuple(sorted(split["label"].unique())) if problem.task == "classification" else ()
+    """The labels in index order: sorted, a positive label last so that 1 means it; none for a regression."""
+    if problem.task != "classification":
+        return ()
+    positive = problem.target.positive_label
+    return tuple(sorted(split["label"].unique(), key=lambda label: (label == positive, label)))
 
 
 def train_rows(problem: Problem, split: pd.DataFrame) -> TrainRows:

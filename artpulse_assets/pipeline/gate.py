@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from artpulse_assets.pipeline import slices
 from artpulse_assets.pipeline.frames import TestRows
 from artpulse_core.errors import BundleError
 from artpulse_core.gates import Evidence, Verdict, evaluate, evaluate_first, load_policy
@@ -43,15 +44,35 @@ def _evidence(test: TestRows, new: Predictor, theirs: np.ndarray | None, now: da
     mine = new.predict(test.x)
     if mine.probabilities is not None:
         return Evidence.from_predictions(test.y, theirs, mine.probabilities, new.labels, **hashes)
-    assert mine.lower is not None and mine.upper is not None
+    assert mine.values is not None and mine.lower is not None and mine.upper is not None
     old = None if theirs is None else theirs[:, 0]
-    return Evidence.from_values(test.y, old, mine.values, intervals=(mine.lower, mine.upper), **hashes)
+    return Evidence.from_values(
+        test.y,
+        old,
+        mine.values,
+        intervals=(mine.lower, mine.upper),
+        level=new.finish.level,
+        slices={} if old is None else _slices(test, new, (old + mine.values) / 2),
+        **hashes,
+    )
 
 
-def least_rows(policy: Path | None) -> int:
+def _slices(test: TestRows, new: Predictor, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Bands of the ``values`` answered, and regions where rows have places.
+
+    The values are the mean of both models': bands of one model's answers hold what it overstates, and flatter the other;
+    bands of the truth are worse at both ends for whoever hedges.
+    """
+    contract = new.bundle.contract
+    fields = [field.to_dict() for field in contract.fields]
+    rows = slices.Rows(test.y, test.x, fields, target=contract.target.name)
+    return slices.by_answer(rows, values)
+
+
+def least_rows(policy: Path | None, task: str) -> int:
     """The fewest test rows any verdict of the policy asks for; a training with fewer could come to nothing."""
     rules = load_policy(policy)
-    return min(rules.first_champion.min_rows, rules.evidence.min_rows)
+    return min(rules.first_rows(task), rules.evidence.min_rows)
 
 
 def _answers(folder: Path, x: np.ndarray, new: Predictor) -> np.ndarray | None:

@@ -54,6 +54,13 @@ class GatedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
         """Learn both members from rows ``x`` (n × f). Raises ``DataError`` when the gate is no interval of distances."""
+        self.width_ = x.shape[1]
+        near, far = self.members()
+        self.near_, self.far_ = near.fit(x, y), far.fit(x[:, self.apart], y)
+        return self
+
+    def members(self) -> tuple[Any, Any]:
+        """``near`` and ``far`` before they learned. Raises ``DataError`` when the gate is no interval of distances."""
         from sklearn.ensemble import HistGradientBoostingRegressor as Boosting
 
         if not 0 <= self.full_km < self.none_km:
@@ -61,10 +68,7 @@ class GatedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
                 f"The gate goes from full_km = {self.full_km:g} to none_km = {self.none_km:g}; the second must be"
                 " larger, and neither below 0."
             )
-        self.width_ = x.shape[1]
-        self.near_ = Boosting(random_state=self.seed, **self.near).fit(x, y)
-        self.far_ = Boosting(random_state=self.seed, **self.far).fit(x[:, self.apart], y)
-        return self
+        return Boosting(random_state=self.seed, **self.near), Boosting(random_state=self.seed, **self.far)
 
     def weight(self, x: np.ndarray) -> np.ndarray:
         """The share of ``near`` in the answer to each row, n."""

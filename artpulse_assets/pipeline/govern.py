@@ -1,4 +1,4 @@
-"""From a chosen candidate to a registered challenger with a verdict, and to the first champion.
+"""From a chosen candidate to a registered challenger with a verdict.
 
 Belongs here: the order of these steps. Judging is ``gate``, packaging is ``package``; what is served is changed by
 ``artpulse_core.control.promotion`` alone.
@@ -27,12 +27,11 @@ from artpulse_assets.pipeline import (
 from artpulse_assets.pipeline.candidates import Candidate
 from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
-from artpulse_core.control import lineage, notes, promotion, registration, served
+from artpulse_core.control import promotion, registration, served
 from artpulse_core.data.problem import Problem
-from artpulse_core.errors import ChangeRefused
 from artpulse_core.model import bundle
 from artpulse_core.settings import Settings, project_root
-from artpulse_core.store import changes, reports
+from artpulse_core.store import reports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +114,7 @@ def challenge(
     packed = package.make(
         problem,
         rows,
+        _names(problem, split),
         test,
         chosen,
         document,
@@ -166,6 +166,13 @@ def challenge(
     )
 
 
+def _names(problem: Problem, split: pd.DataFrame) -> package.Names:
+    """What the train rows are called, in their order; a picture is also known by its content."""
+    part = split[split["side"] == "train"]
+    pictures = problem.source.kind == "images"
+    return package.Names(part["path"].tolist(), part["id"].tolist() if pictures else ())
+
+
 def _facts(raw: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:
     """What the model card says of the data."""
     reasons = raw.loc[raw["reason"] != "", "reason"].value_counts()
@@ -173,74 +180,6 @@ def _facts(raw: pd.DataFrame, split: pd.DataFrame) -> dict[str, Any]:
         "rows": len(raw),
         "quarantined": max(0, len(raw) - len(split)),
         "reasons": {str(reason): int(count) for reason, count in reasons.items()},
-    }
-
-
-def crown(
-    problem: Problem,
-    challenger: Mapping[str, Any],
-    *,
-    settings: Settings,
-    database: Database,
-    registry: Registry,
-    now: datetime,
-    actor: str,
-) -> dict[str, Any]:
-    """Promote the challenger when there is no champion yet; otherwise say which version counts.
-
-    Raises ``ChangeRefused`` when a first model does not reach the floors of the policy, or when the alias of a champion
-    was removed by hand.
-    """
-    current = registry.alias(problem.model, "champion")
-    verdict = challenger["verdict"]
-    rows = changes.history(database, problem.model)
-    before = lineage.champion_of(rows)
-    if current is None and before is not None and registry.version(problem.model, before):
-        raise ChangeRefused(
-            f"The champion alias of {problem.model} is gone, though version {before} is champion by the table of "
-            f"changes: `artpulse rollback {problem.name}` puts it back. Nothing was promoted."
-        )
-    if current is None:
-        if verdict["decision"] != "promote":
-            raise ChangeRefused(
-                f"Version {challenger['version']} of {problem.model} is not good enough for a first champion: "
-                f"{verdict['summary']} Add data, or promote it yourself with `artpulse promote {problem.name} "
-                f"--version {challenger['version']} --override --reason …`."
-            )
-        promotion.promote(
-            database,
-            registry,
-            problem.model,
-            challenger["version"],
-            expected=None,
-            actor=actor,
-            reason="first champion of an empty registry",
-            verdict=verdict,
-            now=now,
-        )
-        current = challenger["version"]
-        sentence = f"version {current} is the first champion"
-    elif current == challenger["version"]:
-        sentence = f"version {current} is the champion; nothing has changed"
-    elif challenger["version"] in lineage.rejected(rows):
-        sentence = (
-            f"version {current} stays champion; version {challenger['version']} is what comes of these pictures, and "
-            "it was rejected in service"
-        )
-    else:
-        sentence = (
-            f"version {current} stays champion; challenger {challenger['version']} waits: {verdict['decision']}. "
-            f"{verdict['summary']}"
-        )
-    notes.write_uri(settings, problem.name, problem.model, current)
-    info = registry.version(problem.model, current)
-    return {
-        "model": problem.model,
-        "version": current,
-        "digest": info.digest if info else "",
-        "challenger": challenger["version"] if challenger["version"] != current else None,
-        "rejected": challenger["version"] in lineage.rejected(rows),
-        "sentence": sentence,
     }
 
 

@@ -6,11 +6,12 @@ here: how either is read (``ingest_pictures``, ``ingest_table``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from artpulse_assets.pipeline import frames, ingest_pictures, ingest_table
+from artpulse_assets.pipeline import expected, frames, ingest_pictures, ingest_table
 from artpulse_assets.pipeline.listing import Featured, Listing
 from artpulse_core.data.problem import Problem
 from artpulse_core.data.sources import is_synthetic
@@ -62,7 +63,8 @@ def synthetic(root: Path) -> bool:
 def labelled_rows(problem: Problem, events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Events with ground truth as rows; those with other inputs than the problem's are left out.
 
-    So are those of a feature set that is too wide for events, which keep its readable numbers alone.
+    So are those of a feature set that is too wide for events, which keep its readable numbers alone. What the problem
+    does not take carries a reason: one such row in the dataset would stop every training.
     """
     import numpy as np
     import pandas as pd
@@ -95,7 +97,26 @@ def labelled_rows(problem: Problem, events: Sequence[Mapping[str, Any]]) -> pd.D
         )
     own = ["id", "path", "label", "target", "group", "wanted", "dhash", "reason", "message"]
     frame = pd.DataFrame(rows, columns=[*own, *held])
-    return frame.astype({"dhash": np.uint64, "target": np.float64, **dict.fromkeys(held, np.float64)})
+    frame = frame.astype({"dhash": np.uint64, "target": np.float64, **dict.fromkeys(held, np.float64)})
+    return _judged(problem, frame)
+
+
+def _judged(problem: Problem, frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with the reason of each row whose truth or inputs are outside what the problem takes."""
+    import numpy as np
+
+    for item in expected.columns(problem):
+        values = frame[item.name].to_numpy()
+        gap = np.isnan(values) & (not item.nullable)
+        outside = gap | (values < item.low) | (values > item.high)
+        sentence = f"{item.name} of the answered row is not {item.range}."
+        frame.loc[outside, ["reason", "message"]] = ["outside_contract", sentence]
+    low, high = problem.target.minimum, problem.target.maximum
+    truth = frame["target"].to_numpy()
+    outside = (truth < (-np.inf if low is None else low)) | (truth > (np.inf if high is None else high))
+    sentence = f"The truth given is outside the range of {problem.target.name}."
+    frame.loc[outside, ["reason", "message"]] = ["target_out_of_range", sentence]
+    return frame
 
 
 def cell(field: Any, value: Any) -> float:
@@ -109,8 +130,9 @@ def cell(field: Any, value: Any) -> float:
 
 
 def number(text: Any) -> float | None:
-    """The number a truth says, None for anything else."""
+    """The finite number a truth says, None for anything else."""
     try:
-        return float(text)
+        found = float(text)
     except (TypeError, ValueError):
         return None
+    return found if math.isfinite(found) else None

@@ -15,7 +15,7 @@ import numpy as np
 
 from artpulse_assets.pipeline import frames
 from artpulse_assets.pipeline.listing import Featured, Listing
-from artpulse_core.data import table_rows, tables
+from artpulse_core.data import table_rows, tables, whole_table
 from artpulse_core.data.problem import Problem, TableFile
 from artpulse_core.data.sources import find_table
 from artpulse_core.settings import Settings
@@ -42,10 +42,14 @@ def list_rows(problem: Problem, settings: Settings) -> Listing:
 
 
 def frame_of(problem: Problem, path: Path) -> pd.DataFrame:
-    """The rows of the table at ``path`` in the shape of ``frames``, without ids; refused ones last."""
+    """The rows of the table at ``path`` in the shape of ``frames``, without ids; refused ones last.
+
+    Raises ``DataError`` with all that speaks against the table as a whole, before a row is judged.
+    """
     import pandas as pd
 
     raw = tables.read(_source(problem), path)
+    whole_table.refuse(whole_table.of_problem(problem, raw))
     judged = table_rows.to_rows(raw, problem.contract.fields, problem.target, task=problem.task)
     names = frames.columns(problem)
     frame = pd.DataFrame(judged.matrix, columns=names)

@@ -13,21 +13,34 @@ from typing import Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import cards, export, frames, watch
+from artpulse_assets.pipeline import cards, export, frames, linear, watch
 from artpulse_assets.pipeline.candidates import Candidate, TrainRows
 from artpulse_assets.pipeline.frames import TestRows
 from artpulse_assets.pipeline.memo import Memo, Result
 from artpulse_core import features
 from artpulse_core.data.problem import Problem
 from artpulse_core.features import table
-from artpulse_core.model import bundle, golden
+from artpulse_core.model import bundle, golden, neighbours
 from artpulse_core.model.finish import Finish
 from artpulse_core.model.predictor import ENCODER, Predictor, prefixed
 
-VERSION = "3"
+VERSION = "5"
 GOLDEN_ROWS = 8
 GOLDEN_IMAGES = 3
 GOLDEN_IMAGE_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the train rows are called: ``ids`` for people (path, row number), ``digests`` of their content, if any."""
+
+    ids: Sequence[str]
+    digests: Sequence[str] = ()
+
+    @property
+    def key(self) -> str:
+        """Hex digest of all names."""
+        return hashlib.sha256(repr((list(self.ids), list(self.digests))).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class Made:
 def make(
     problem: Problem,
     rows: TrainRows,
+    names: Names,
     test: TestRows,
     chosen: Candidate,
     evaluation: Mapping[str, Any],
@@ -59,7 +73,8 @@ def make(
     """Write the bundle of ``chosen`` unless an equal one exists, then prove that it loads and answers.
 
     ``watched`` (n, w) and ``mixed`` (n, k), inputs and answers of ``chosen`` out of random folds, are for the drift
-    profile; ``state`` are the arrays of the last step. ``images`` are encoded pictures for the golden answers,
+    profile; ``state`` are the arrays of the last step. ``names`` are those of ``rows``, for the examples that
+    explanations name. ``images`` are encoded pictures for the golden answers,
     ``weights`` is the folder of converted weights. The key covers what decides the answers and what was measured, not
     the time or the commit.
     """
@@ -70,6 +85,7 @@ def make(
         "contract": contract.digest,
         "fingerprint": fingerprint,
         "test": test.digest,
+        "names": names.key,
         "state": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in sorted(state.items())},
         "model": problem.model,
         "synthetic": provenance["synthetic"],
@@ -79,11 +95,21 @@ def make(
     def build(folder: Path) -> None:
         arrays = {**state, **prefixed(ENCODER, rows.encoded.arrays if rows.encoding else {})}
         finish = Finish(contract, arrays)
+        arrays |= linear.of_state(chosen.linear, finish.temperature)
+        encoder = table.get(rows.encoding).open(rows.encoded.arrays) if rows.encoding else None
+        arrays |= neighbours.reference(
+            rows.x,
+            contract.fields,
+            rows.y,
+            names.ids,
+            digests=names.digests,
+            seed=problem.training.seed,
+            dear=isinstance(encoder, table.Mixing),
+        )
         pictures = None if rows.encoding else features.get(problem.features, cache=weights)
 
         def answer(x: np.ndarray) -> np.ndarray:
-            encoded = table.get(rows.encoding).open(rows.encoded.arrays).transform(x) if rows.encoding else x
-            return finish.calibrate(export.run(chosen.onnx, encoded))
+            return finish.calibrate(export.run(chosen.onnx, encoder.transform(x) if encoder else x))
 
         manifest = {
             "model": problem.model,

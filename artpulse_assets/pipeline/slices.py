@@ -75,6 +75,23 @@ def table(
     return out
 
 
+def by_answer(rows: Rows, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Name → (n,) booleans: bands of ``values`` (n answers), and regions where the fields have a place."""
+    found = {f"{by}: {name}": mask for by, name, mask in _banded(f"{rows.target}, predicted", values, BANDS)}
+    places = _places(rows)
+    if rows.x is not None and places is not None:
+        found |= {f"{by}: {name}": mask for by, name, mask in _regions(*rows.x[:, list(places)].T)}
+    return found
+
+
+def _places(rows: Rows) -> tuple[int, int] | None:
+    """The columns of latitude and longitude, where there are both."""
+    names = [str(field["name"]).casefold() for field in rows.fields]
+    if "latitude" not in names or "longitude" not in names:
+        return None
+    return names.index("latitude"), names.index("longitude")
+
+
 def weaker(slices: Sequence[Mapping[str, Any]], overall: float) -> list[Mapping[str, Any]]:
     """The slices whose whole interval is on the worse side of the figure over all rows, the worst first."""
 
@@ -106,11 +123,11 @@ def _masks(rows: Rows, answers: Answered) -> Iterator[tuple[str, str, np.ndarray
                 yield "rows of the same group", name, (mine >= least) & (mine <= (most or n))
     if rows.x is None or not rows.fields:
         return
-    names = [str(field["name"]).casefold() for field in rows.fields]
-    if "latitude" in names and "longitude" in names:
-        yield from _regions(rows.x[:, names.index("latitude")], rows.x[:, names.index("longitude")])
+    places = _places(rows)
+    if places is not None:
+        yield from _regions(*rows.x[:, list(places)].T)
     for place, field in enumerate(rows.fields[:MOST_FIELDS]):
-        if names[place] not in ("latitude", "longitude"):
+        if str(field["name"]).casefold() not in ("latitude", "longitude"):
             yield from _field(field, rows.x[:, place])
 
 

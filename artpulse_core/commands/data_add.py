@@ -13,10 +13,11 @@ from typing import Any
 import click
 
 from artpulse_core.commands.answer import Reply, answering, table
-from artpulse_core.data import adding
+from artpulse_core.data import adding, whole_table
 from artpulse_core.data.adding import Draft
 from artpulse_core.data.adding_images import from_images
-from artpulse_core.data.adding_table import Wishes, from_csv
+from artpulse_core.data.adding_table import from_csv
+from artpulse_core.data.looking import Wishes
 from artpulse_core.data.validating import Finding, judge
 from artpulse_core.errors import DataError
 from artpulse_core.settings import Settings
@@ -39,6 +40,8 @@ def csv_options(function: Any) -> Any:
         click.option("--task", type=click.Choice(["classification", "regression"]), help="Default: found out."),
         click.option("--exclude", multiple=True, metavar="COLUMN", help="Leave this column out; may be repeated."),
         click.option("--missing", multiple=True, metavar="TEXT", help="Cells that mean not known; may be repeated."),
+        click.option("--category", multiple=True, metavar="COLUMN", help="Numbers in this column are names; may be repeated."),
+        click.option("--coding", default="", metavar="NAME", help="The coding of a file about a shipped problem: takes over its fields; none: it is about something else."),
         click.option("--columns", callback=_names, help="Names, joined with commas, where the file has no first line of names."),
     )):  # fmt: skip
         function = option(function)
@@ -60,6 +63,8 @@ def draft(name: str, options: Mapping[str, Any]) -> Draft:
         exclude=options["exclude"],
         missing=options["missing"],
         columns=options["columns"],
+        category=options["category"],
+        coding=options["coding"],
     )
     return from_csv(name, path, wishes)
 
@@ -89,6 +94,7 @@ def add(settings: Settings, *, name: str, replace: bool, train: bool, serve: boo
 
 def _judged(drafted: Draft, settings: Settings) -> Finding:
     finding = judge(adding.checked(drafted), settings)
+    whole_table.refuse(finding.doubts)
     if finding.shortages:
         raise DataError(finding.shortages[0])
     return finding

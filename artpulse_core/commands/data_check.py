@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,19 @@ import click
 from artpulse_core.commands.answer import Reply, answering, table
 from artpulse_core.commands.data_add import csv_options, described, draft
 from artpulse_core.data import adding, problems, table_files
+from artpulse_core.data.adding_known import OPTION
 from artpulse_core.data.problem import Images, Problem, TableFile
-from artpulse_core.data.validating import Finding, judge, picture_folder, unread
+from artpulse_core.data.validating import Finding, judge, other_file, picture_folder, unread
 from artpulse_core.errors import DataError
 from artpulse_core.settings import Settings
 
+STATED = {
+    "target": "target",
+    "missing": "missing",
+    "coding": "coding",
+    "id_column": "id",
+    "group": "group",
+}  # option → key of a source
 LAYOUTS = Path(problems.__file__).resolve().parent / "layouts"
 
 
@@ -29,10 +37,13 @@ def layout_text(kind: str) -> str:
 @csv_options
 @answering
 def validate(settings: Settings, *, name: str | None, **options: Any) -> Reply:
-    """Read the data of problem NAME (default: of every problem), of a folder or of a CSV; learns and writes nothing."""
+    """Read the data of problem NAME (default: of every problem), of a folder or of a CSV; learns and writes nothing.
+
+    With NAME and --csv, that file is judged against the contract of the problem.
+    """
     given = options["images"] is not None or options["csv_file"] is not None
     if given and name:
-        raise click.UsageError("Give a problem's NAME, or --images DIR, or --csv FILE.")
+        return _reply([_other(problems.get(settings, name), settings, options)], {})
     if given:
         drafted = draft("candidate", options)
         finding = judge(adding.checked(drafted), settings)
@@ -40,6 +51,18 @@ def validate(settings: Settings, *, name: str | None, **options: Any) -> Reply:
     if name:
         return _reply([judge(problems.get(settings, name), settings)], {})
     return _reply([_each(problem, settings) for problem in problems.load(settings).values()], {})
+
+
+def _other(problem: Problem, settings: Settings, options: Mapping[str, Any]) -> Finding:
+    """Another file against the contract of ``problem``."""
+    told = {"csv_file", *STATED}
+    foreign = [f"--{key}" for key, value in options.items() if value and key not in told]
+    if foreign:
+        raise click.UsageError(f"{', '.join(foreign)} cannot be given with a NAME: the problem says it.")
+    if isinstance(problem.source, Images):
+        raise click.UsageError(f"{problem.name} learns from pictures; give --csv FILE without its name.")
+    stated = {STATED[key]: options[key] for key in STATED if options[key]}
+    return judge(other_file(problem, options["csv_file"], **stated), settings, stating=OPTION)
 
 
 def _each(problem: Problem, settings: Settings) -> Finding:
@@ -56,8 +79,8 @@ def _reply(findings: list[Finding], warnings: dict[str, tuple[str, ...]]) -> Rep
         notes = [*warnings.get(finding.problem, ()), *finding.notes]
         documents.append(finding.to_dict() | {"notes": notes})
         lines += [*_told(finding, notes), ""]
-    short = any(finding.shortages for finding in findings)
-    return Reply({"validated": documents}, "\n".join(lines[:-1]), exit_code=65 if short else 0)
+    good = all(finding.can_learn for finding in findings)
+    return Reply({"validated": documents}, "\n".join(lines[:-1]), exit_code=0 if good else 65)
 
 
 def _told(finding: Finding, notes: Iterable[str]) -> list[str]:
@@ -73,8 +96,9 @@ def _told(finding: Finding, notes: Iterable[str]) -> list[str]:
             for item in finding.examples()
         ]
     lines += [f"note: {note}." for note in notes]
-    lines += [f"SHORTAGE: {sentence}" for sentence in finding.shortages] or ["Enough to learn from."]
-    return lines
+    lines += [f"DOUBT: {issue.message}" for issue in finding.doubts]
+    lines += [f"SHORTAGE: {sentence}" for sentence in finding.shortages]
+    return lines if not finding.can_learn else [*lines, "Enough to learn from."]
 
 
 @click.command()

@@ -9,14 +9,16 @@ import click
 import numpy as np
 import orjson
 
+from artpulse_core.commands import reasons as shown
 from artpulse_core.commands.answer import Reply, answering
 from artpulse_core.commands.data import each_picture
 from artpulse_core.commands.finding import opened, resolve
 from artpulse_core.control import served
 from artpulse_core.control.registry import Registry
+from artpulse_core.data.images import read
 from artpulse_core.data.problems import Problem
 from artpulse_core.errors import ContractViolation, RegistryError
-from artpulse_core.model import bundle
+from artpulse_core.model import bundle, reasons
 from artpulse_core.model.predictor import Prediction, Predictor
 from artpulse_core.settings import Settings
 
@@ -25,8 +27,11 @@ from artpulse_core.settings import Settings
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--row", help="One row of fields as JSON, for a problem of fields.")
 @click.option("--problem", help="Default: art for pictures, the default problem for a row.")
+@click.option("--explain", is_flag=True, help="Say why: contributions, palette, nearest training examples.")
 @answering
-def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, problem: str | None) -> Reply:
+def predict(
+    settings: Settings, *, files: tuple[Path, ...], row: str | None, problem: str | None, explain: bool
+) -> Reply:
     """Answer picture FILES, or one --row of fields, with the champion of the registry."""
     if bool(files) == bool(row):
         raise click.UsageError("Give picture files, or one --row.")
@@ -39,6 +44,8 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         )
     _, registry = opened(settings)
     version, predictor = champion(settings, registry, chosen)
+    if explain:
+        reasons.check(predictor)
     refused: list[dict[str, str]] = []
     if row is not None:
         names, matrix = ["row"], predictor.bundle.contract.validate([_parsed(row)], "").matrix
@@ -50,6 +57,9 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         )
     answered = predictor.predict(matrix)
     answers = [{"input": name, **said} for name, said in zip(names, _said(predictor, answered), strict=True)]
+    if explain:
+        for item, numbers in zip(answers, matrix, strict=True):
+            item.update(_reasons(predictor, item["input"], numbers, picture=row is None))
     document = {
         "problem": chosen.name,
         "model": chosen.model,
@@ -59,7 +69,11 @@ def predict(settings: Settings, *, files: tuple[Path, ...], row: str | None, pro
         "refused": refused,
     }
     unit = predictor.bundle.contract.target.unit
-    lines = [f"{item['input']}: {_line(item, unit)}" for item in answers]
+    lines = [
+        line
+        for item in answers
+        for line in (f"{item['input']}: {_line(item, unit)}", *(shown.lines(item, unit) if explain else ()))
+    ]
     note = ", learned from synthetic pictures" if document["synthetic"] else ""
     lines = [*lines, f"{chosen.model} version {version}{note}"] if lines else []
     return Reply(document, "\n".join(lines), 65 if refused else 0, [row["message"] for row in refused])
@@ -82,6 +96,12 @@ def _said(predictor: Predictor, answered: Prediction) -> list[dict[str, Any]]:
         }
         for place, shares in zip(answered.predictions, answered.probabilities, strict=True)
     ]
+
+
+def _reasons(predictor: Predictor, name: str, numbers: np.ndarray, *, picture: bool) -> dict[str, Any]:
+    if picture:
+        return reasons.of_picture(predictor, read(Path(name)), numbers)
+    return reasons.of_row(predictor, numbers)
 
 
 def _line(item: dict[str, Any], unit: str) -> str:

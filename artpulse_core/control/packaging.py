@@ -110,8 +110,11 @@ def _signature(contract: Contract) -> Any:
 def _column(item: Field) -> Any:
     from mlflow.types import ColSpec
 
-    text = item.kind == "category" and any(isinstance(level, str) for level in item.levels)
-    return ColSpec("string" if text else "double", item.name, required=not item.nullable)
+    return ColSpec("string" if _text(item) else "double", item.name, required=not item.nullable)
+
+
+def _text(item: Field) -> bool:
+    return item.kind == "category" and any(isinstance(level, str) for level in item.levels)
 
 
 def _example(loaded: Bundle) -> Any:
@@ -120,5 +123,5 @@ def _example(loaded: Bundle) -> Any:
     if loaded.contract.input == "image":
         return pd.DataFrame({"image": [case["image"] for case in loaded.golden["images"][:1]]})
     rows = [loaded.contract.shown(np.array(case["features"], float)) for case in loaded.golden["rows"][:1]]
-    numbers = {name: "float64" for name in loaded.contract.names if not isinstance(rows[0][name], str)}
-    return pd.DataFrame(rows).astype(numbers)
+    kinds = {item.name: "object" if _text(item) else "float64" for item in loaded.contract.fields}
+    return pd.DataFrame(rows).astype(kinds)

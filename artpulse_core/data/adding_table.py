@@ -8,47 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from artpulse_core.data import cells
+from artpulse_core.data import adding_known
 from artpulse_core.data.adding import Draft, model_name
 from artpulse_core.data.dialect import SEPARATORS
-from artpulse_core.data.inference import Column, infer, infer_number, markers, quoted
-from artpulse_core.data.inference_target import PLENTY, Goal, infer_target
+from artpulse_core.data.inference import Column, infer, infer_category, infer_number, quoted
+from artpulse_core.data.inference_target import MIN_ROWS, PLENTY, Goal, infer_target
 from artpulse_core.data.leaks import leak
+from artpulse_core.data.looking import Looked, Wishes, as_numbers, counts_rows, example, look
+from artpulse_core.data.problem import Problem, TableFile
 from artpulse_core.data.tables import Table, read_table, suggestion
 from artpulse_core.errors import DataError, Issue
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a person said about a CSV; all but the target may be left out."""
-
-    target: str = ""
-    id: str = ""
-    group: str = ""
-    task: str = ""
-    exclude: Sequence[str] = ()
-    missing: Sequence[str] = ()
-    columns: Sequence[str] = ()
-    separator: str = ""
-
-
-@dataclass(frozen=True)
-class _File:
-    """A table with what was found out about all of it."""
-
-    path: Path
-    table: Table
-    decimal: str
-    missing: tuple[str, ...]
-    counts: dict[str, Counter[str]] = field(repr=False)
-    numbers: dict[str, np.ndarray] = field(repr=False)
-    """Columns that are plainly numbers; of the others, and of target and id, ``counts`` says how often each cell is."""
 
 
 def from_csv(name: str, path: Path, wishes: Wishes) -> Draft:
@@ -59,12 +33,22 @@ def from_csv(name: str, path: Path, wishes: Wishes) -> Draft:
     """
     table = read_table(path, columns=wishes.columns, separator=wishes.separator)
     _judge_wishes(path, table, wishes)
-    found = _looked_at(path, table, wishes)
+    found = look(path, table, wishes)
     counts, missing, decimal = found.counts, found.missing, found.decimal
+    like = adding_known.resembled(table.names)
+    as_like = adding_known.stated(like, wishes.coding, wishes.target)
+    if as_like:
+        return _as_known(name, found, wishes, as_like)
+    other = wishes.coding == adding_known.NONE or (
+        like and wishes.target in {item.name for item in like.fields}
+    )
+    known = None if other else like
+    if known:
+        adding_known.judge(known, table, TableFile(**_source(found, wishes)), wishes.target)
     goal = infer_target(wishes.target, counts[wishes.target], missing, decimal, wishes.task)
-    warnings = [*goal.warnings, *_of_id(found, wishes)]
+    warnings = [*goal.warnings, *_of_id(found, wishes), *([adding_known.note(known)] if known else [])]
     left, told = _left_out(found, wishes)
-    columns = [_column(found, name) for name in table.names if name not in left]
+    columns = [_column(found, name, wishes) for name in table.names if name not in left]
     columns, leaking = _without_leaks(found, wishes, goal, columns)
     _refuse(found, [column for column in columns if column.refusal])
     if not columns:
@@ -85,82 +69,35 @@ def _judge_wishes(path: Path, table: Table, wishes: Wishes) -> None:
     if not wishes.target:
         raise DataError(f"Say what is to be predicted with --target COLUMN{suggestion('', table.names)}")
     named = [("--target", wishes.target), ("--id", wishes.id), ("--group", wishes.group)]
-    for option, name in [*named, *(("--exclude", name) for name in wishes.exclude)]:
+    more = [(f"--{way}", name) for way in ("exclude", "category") for name in getattr(wishes, way)]
+    for option, name in [*named, *more]:
         if name and name not in table.names:
             raise DataError(f"{path.name} has no column {name!r} ({option}){suggestion(name, table.names)}")
-    for option, name in [*named[1:], *(("--exclude", name) for name in wishes.exclude)]:
+    for option, name in [*named[1:], *more]:
         if name == wishes.target:
             raise DataError(f"The target {name!r} cannot be given to {option} too.")
 
 
-def _looked_at(path: Path, table: Table, wishes: Wishes) -> _File:
-    numbers: dict[str, np.ndarray] = {}
-    counts: dict[str, Counter[str]] = {}
-    for name, column in zip(table.names, table.columns, strict=True):
-        plain = cells.plain_numbers(column)
-        if plain is not None:
-            numbers[name] = plain
-        if plain is None or name in (wishes.target, wishes.id):
-            counts[name] = Counter(cells.stripped(column))
-    decimal = _decimal(path, table, counts, numbers, wishes)
-    missing = tuple(
-        sorted({*markers(list(counts.values()), decimal), *(text.strip() for text in wishes.missing)})
-    )
-    if decimal == "," or any(map(cells.is_number, missing)):  # plain numbers may mean something else then
-        for name in [name for name in numbers if name not in counts]:
-            counts[name] = Counter(cells.stripped(table.column(name)))
-        numbers = {}
-    return _File(path, table, decimal, missing, counts, numbers)
-
-
-def _column(found: _File, name: str) -> Column:
+def _column(found: Looked, name: str, wishes: Wishes) -> Column:
     if name.startswith("Unnamed: "):
         sentence = f"The column {name!r} has no name: name it in the first line, or leave it out with --exclude {quoted(name)}."
         return Column(name, refusal=("no_name", sentence))
+    if name in wishes.category:
+        return infer_category(name, found.counts[name], found.missing, found.decimal)
     if name not in found.numbers:
-        return infer(name, found.counts[name], found.missing, found.decimal, _example(found, name))
+        return infer(name, found.counts[name], found.missing, found.decimal, example(found, name))
     column = found.numbers[name]
     known = column[~np.isnan(column)]
     return infer_number(name, *np.unique(known, return_counts=True), nullable=len(known) < len(column))
 
 
-def _decimal(
-    path: Path, table: Table, counts: dict[str, Counter[str]], numbers: dict[str, np.ndarray], wishes: Wishes
-) -> str:
-    """A comma where the file writes its fractions so. Raises ``DataError`` where both ways occur in numbers."""
-    if table.separator == ",":
-        return "."
-    left = (wishes.id, wishes.group, *wishes.exclude)
-    point = [name for name in numbers if name not in left and np.strings.count(table.column(name), ".").any()]
-    comma: list[str] = []
-    for name, column in counts.items():
-        known = [cell for cell in column if cell]
-        if name in left or name in numbers:
-            continue
-        if any("." in cell for cell in known) and _all_numbers(known, "."):
-            point.append(name)
-        if any("," in cell for cell in known) and _all_numbers(known, ","):
-            comma.append(name)
-    if point and comma:
-        raise DataError(
-            f"{path.name} writes fractions with a point in {point[0]!r} and with a comma in {comma[0]!r}; write all "
-            "of them one way."
-        )
-    return "," if comma else "."
-
-
-def _all_numbers(known: Sequence[str], decimal: str) -> bool:
-    good = sum(1 for cell in known if cells.is_number(cell, decimal))
-    return good >= 0.9 * len(known)
-
-
-def _left_out(found: _File, wishes: Wishes) -> tuple[set[str], list[str]]:
+def _left_out(found: Looked, wishes: Wishes) -> tuple[set[str], list[str]]:
     """Columns that are no fields without being refused, and what is said about them."""
     table = found.table
     left = {wishes.target, wishes.id, wishes.group, *wishes.exclude}
     told = []
     first = table.names[0]
-    if first not in left and _counts_rows(first, table.columns[0]):
+    if first not in left and counts_rows(first, table.columns[0]):
         left.add(first)
         told.append(f"the first column {first!r} only counts the rows; it is left out")
     for name in table.names:
@@ -171,17 +108,7 @@ def _left_out(found: _File, wishes: Wishes) -> tuple[set[str], list[str]]:
     return left, told
 
 
-def _counts_rows(name: str, column: np.ndarray) -> bool:
-    """Whether a first column is an index: 0, 1, 2 … or 1, 2, 3 …; without a name also in any order and with gaps."""
-    numbers = cells.plain_numbers(column)
-    if numbers is None or len(numbers) < 3 or np.isnan(numbers).any():
-        return False
-    if name == "Unnamed: 0":
-        return bool(np.all(numbers == np.round(numbers))) and len(np.unique(numbers)) == len(numbers)
-    return numbers[0] in (0, 1) and bool(np.array_equal(numbers, np.arange(len(numbers)) + numbers[0]))
-
-
-def _of_id(found: _File, wishes: Wishes) -> list[str]:
+def _of_id(found: Looked, wishes: Wishes) -> list[str]:
     if not wishes.id:
         return []
     twice = [cell for cell, count in found.counts[wishes.id].items() if count > 1]
@@ -192,27 +119,17 @@ def _of_id(found: _File, wishes: Wishes) -> list[str]:
     )
 
 
-def _example(found: _File, name: str) -> str:
-    """Where the first cell that is neither a number nor missing stands, when other cells are numbers."""
-    known = [cell for cell in found.counts[name] if cell and cell not in found.missing]
-    odd = set(cells.non_numbers(known, found.decimal))
-    if not odd or len(odd) == len(known):
-        return ""
-    texts = cells.stripped(found.table.column(name))
-    return f" in line {found.table.lines[next(row for row, cell in enumerate(texts) if cell in odd)]}"
-
-
 def _without_leaks(
-    found: _File, wishes: Wishes, goal: Goal, columns: Sequence[Column]
+    found: Looked, wishes: Wishes, goal: Goal, columns: Sequence[Column]
 ) -> tuple[list[Column], list[str]]:
-    target = _as_numbers(found, wishes.target, tuple(goal.values))
+    target = as_numbers(found, wishes.target, tuple(goal.values))
     judged, warnings = [], []
     for column in columns:
         if not column.field:
             judged.append(column)
             continue
         levels = column.field.get("levels", ())
-        said = leak(_as_numbers(found, column.name, tuple(map(str, levels))), target, goal.task)
+        said = leak(as_numbers(found, column.name, tuple(map(str, levels))), target, goal.task)
         if said == "same":
             sentence = (
                 f"The column {column.name!r} gives the target {wishes.target!r} away (each of its values goes with one "
@@ -229,16 +146,7 @@ def _without_leaks(
     return judged, warnings
 
 
-def _as_numbers(found: _File, name: str, levels: Sequence[str]) -> np.ndarray:
-    if levels:
-        known = {level: place for place, level in enumerate(levels)}
-        return cells.places(found.table.column(name), known, found.missing)[0]
-    if name in found.numbers:
-        return found.numbers[name]
-    return cells.numbers(found.table.column(name), found.missing, found.decimal)[0]
-
-
-def _refuse(found: _File, refused: Sequence[Column]) -> None:
+def _refuse(found: Looked, refused: Sequence[Column]) -> None:
     issues = [Issue(f"/{column.name}", *column.refusal) for column in refused if column.refusal]
     if len(issues) == 1:
         raise DataError(issues[0].message, tuple(issues))
@@ -250,34 +158,66 @@ def _refuse(found: _File, refused: Sequence[Column]) -> None:
         )
 
 
-def _document(
-    name: str, found: _File, wishes: Wishes, goal: Goal, fields: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    table = found.table
-    source = {
+def _source(found: Looked, wishes: Wishes) -> dict[str, Any]:
+    stated = {
         "kind": "table",
         "file": str(found.path.resolve()),
-        "columns": list(wishes.columns) or None,
-        "separator": table.separator,
+        "columns": list(wishes.columns),
+        "separator": found.table.separator,
         "decimal": "," if found.decimal == "," else None,
-        "missing": list(found.missing) or None,
-        "id": wishes.id or None,
-        "group": wishes.group or None,
+        "missing": list(found.missing),
+        "id": wishes.id,
+        "group": wishes.group,
     }
+    return {name: value for name, value in stated.items() if value}
+
+
+def _as_known(name: str, found: Looked, wishes: Wishes, like: Problem) -> Draft:
+    """The draft of a file that is about a shipped problem, in the coding a person stated."""
+    unknown = {*found.missing, *like.source.missing} if isinstance(like.source, TableFile) else set()
+    source = _source(found, wishes) | {"missing": sorted(unknown)}
+    if wishes.coding != like.coding:
+        source["coding"] = wishes.coding
+    table = found.table
+    adding_known.judge(like, table, TableFile(**source), wishes.target)
+    cells_of_target = Counter({cell: n for cell, n in found.counts[wishes.target].items() if cell})
+    labels = adding_known.labels(like, wishes.coding, wishes.target, cells_of_target)
+    used = {*(item.name for item in like.fields), wishes.target, wishes.id, wishes.group}
+    left = [column for column in table.names if column not in used]
+    document = {
+        **_head(name, found, wishes, like.task),
+        "source": source,
+        **adding_known.description(like, wishes.target),
+    }
+    if len(table) < PLENTY:
+        document["quality"]["min_rows"] = MIN_ROWS
+    return Draft(name, document, len(table), labels, tuple(adding_known.taken(like, left)), input="table")
+
+
+def _head(name: str, found: Looked, wishes: Wishes, task: str) -> dict[str, Any]:
+    separated = SEPARATORS[found.table.separator]
+    return {
+        "name": name,
+        "title": f"{wishes.target} from {found.path.name}"[:200],
+        "description": f"{wishes.target} of a row of {found.path.name} ({separated} separated).",
+        "task": task,
+        "input": "table",
+        "model": model_name(name),
+        "features": "table",
+    }
+
+
+def _document(
+    name: str, found: Looked, wishes: Wishes, goal: Goal, fields: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     target: dict[str, Any] = {"name": wishes.target}
     if goal.values:
         target["values"] = goal.values
     return {
-        "name": name,
-        "title": f"{wishes.target} from {found.path.name}"[:200],
-        "description": f"{wishes.target} of a row of {found.path.name} ({SEPARATORS[table.separator]} separated).",
-        "task": goal.task,
-        "input": "table",
-        "model": model_name(name),
-        "features": "table",
-        "source": source,
+        **_head(name, found, wishes, goal.task),
+        "source": _source(found, wishes),
         "target": target,
         "fields": list(fields),
         "training": {"metric": "macro_f1" if goal.task == "classification" else "rmse"},
-        "quality": {"min_rows": 20} if goal.rows < PLENTY else None,
+        "quality": {"min_rows": MIN_ROWS} if goal.rows < PLENTY else None,
     }

@@ -7,23 +7,28 @@ file (``tables``), single wrong cells (``table_rows``), what a person should onl
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from artpulse_core.data import repeats
 from artpulse_core.data.coding import Coded, Verdict, judge, text_of
 from artpulse_core.errors import Issue
 
-MAX_REPEATED = 0.05
+MAX_REPEATED = 0.05  # of a table of which codes or directions are known: its rows are described well
+MAX_REPEATED_UNKNOWN = (
+    0.2  # of any other; below, equal rows stay on one side of the split and are only reported
+)
 ALPHA = 0.01
+IN_FILE = 'coding = "{}" in [source]'  # how a coding is stated
 
 
 @dataclass(frozen=True)
 class TargetWords:
     """The target as its cells write it: column ``name``; ``values`` text → label; ``codes`` the same for each other
-    coding; ``positive`` the label that directions speak of."""
+    coding; ``positive`` the label that directions speak of. Without ``values`` the cells are numbers."""
 
     name: str
     values: Mapping[str, str]
@@ -72,21 +77,19 @@ def leaning(
 
 def _rank_correlation(values: np.ndarray, target: np.ndarray) -> tuple[float, int]:
     """(ρ, rows where both are known); 0 where one does not vary."""
-    from scipy.stats import rankdata
-
     known = np.isfinite(values) & np.isfinite(target)
     n = int(known.sum())
     if n < 3:
         return 0.0, n
-    left, right = (rankdata(part[known]) - (n + 1) / 2 for part in (values, target))
+    left, right = (_midranks(part[known]) - (n + 1) / 2 for part in (values, target))
     size = math.sqrt(float((left**2).sum() * (right**2).sum()))
     return (float((left * right).sum()) / size if size > 0 else 0.0), n
 
 
-def repeated_rows(columns: Mapping[str, Iterable[Any]]) -> tuple[int, int]:
-    """(rows that repeat an earlier one exactly, all rows)."""
-    rows = list(zip(*columns.values(), strict=True))
-    return len(rows) - len(set(rows)), len(rows)
+def _midranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, equal values their mean; importing ``scipy.stats`` for it would take seconds."""
+    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(many) - (many - 1) / 2)[place]
 
 
 def resembling(names: Collection[str], known: Mapping[str, Sequence[Coded]]) -> str | None:
@@ -109,40 +112,54 @@ def doubts(
     stated: str = "",
     directions: Mapping[str, int] | None = None,
     missing: Collection[str] = (),
-    max_repeated: float = MAX_REPEATED,
+    ids: Collection[str] = (),
+    stating: str = IN_FILE,
 ) -> list[Issue]:
     """Why a table cannot be learned from as it is; empty when nothing speaks against it.
 
-    ``columns`` are cells of text by name. ``own`` is the coding of the fields, ``stated`` the one that ``[source]``
-    states for this file (empty: the own one). Codes of issues: ``repeated_rows``, ``coding_mixed``,
-    ``coding_unstated``, ``coding_contradicted``, ``target_inverted``.
+    ``columns`` are cells of text by name. ``own`` is the coding of the fields, ``stated`` the one that is stated for
+    this file (empty: the own one), and ``stating`` how a person does that, with a place for the name. Codes of
+    issues: ``repeated_rows``, ``coding_mixed``, ``coding_unstated``, ``coding_contradicted``, ``target_inverted``.
     """
     verdict = judge(columns, fields, own, missing=missing, also=_texts(target, own))
-    found = _repetition(columns, max_repeated)
-    found += _coding(verdict, own, stated or own)
-    found += _inversion(columns, fields, target, own, stated or own, directions or {}, verdict)
+    found = repetition(columns, MAX_REPEATED, ids=ids)
+    found += _coding(verdict, own, stated or own, stating)
+    found += _inversion(columns, fields, target, stated or own, directions or {}, verdict, stating)
     return found
 
 
 def _texts(target: TargetWords, own: str) -> dict[str, dict[str, list[str]]]:
+    if not target.values:
+        return {}
     return {target.name: {own: [*target.values], **{name: [*texts] for name, texts in target.codes.items()}}}
 
 
-def _repetition(columns: Mapping[str, Sequence[str]], most: float) -> list[Issue]:
-    again, rows = repeated_rows(columns)
-    if again <= most * rows:
+def repetition(
+    columns: Mapping[str, Sequence[str] | np.ndarray],
+    most: float = MAX_REPEATED_UNKNOWN,
+    *,
+    ids: Collection[str] = (),
+) -> list[Issue]:
+    """The one issue of a table of which more than the share ``most`` of the rows are copies of others.
+
+    Of a table of which nothing is known ``most`` is larger, and equal rows that its few levels explain are none: see
+    ``repeats.Repeats.copied``.
+    """
+    found = repeats.count(columns, ids=ids)
+    if not found.copied(most):
         return []
     return [
         Issue(
             "",
             "repeated_rows",
-            f"{again:,} of {rows:,} rows are exact duplicates of an earlier one ({rows - again:,} are distinct): over "
-            "a split the same row would be learned from and tested on. Remove them, or take the original file.",
+            f"{found.again:,} of {found.rows:,} rows are exact duplicates of an earlier one ({found.distinct:,} are "
+            "distinct), more than chance explains: a model would count the same row again and again. Remove them, or "
+            "take the original file.",
         )
     ]
 
 
-def _coding(verdict: Verdict, own: str, stated: str) -> list[Issue]:
+def _coding(verdict: Verdict, own: str, stated: str, stating: str) -> list[Issue]:
     if stated in verdict.possible:
         return []
     if verdict.kind == "mixed":
@@ -151,20 +168,20 @@ def _coding(verdict: Verdict, own: str, stated: str) -> list[Issue]:
             Issue(
                 _pointer(next(iter(verdict.counts))),
                 "coding_mixed",
-                f"The columns mix codings: {sides}. Write all of them in one, and where that is not {own} state it as "
-                "coding in [source].",
+                f"The columns mix codings: {sides}. Write all of them in one, and where that is not {own} state it: "
+                f"{stating.format('NAME')}.",
             )
         ]
     likely = verdict.possible[0]
     if stated == own:
-        said = f'{verdict.told(likely)} occur only in the coding {likely}: state coding = "{likely}" in [source].'
+        said = f"The coding is {likely}: {verdict.told(likely)} occur only there; state {stating.format(likely)}."
         return [Issue(_pointer(next(iter(verdict.counts))), "coding_unstated", said)]
     return [
         Issue(
             _pointer(next(iter(verdict.counts))),
             "coding_contradicted",
-            f'coding = "{stated}" is stated in [source], but {verdict.told(likely)} occur only in the coding {likely}: '
-            f"{'remove that line' if likely == own else f'state {likely}'}.",
+            f"The coding {stated} is stated, but {verdict.told(likely)} occur only in the coding {likely}: state "
+            f"{stating.format(likely)}.",
         )
     ]
 
@@ -173,28 +190,38 @@ def _inversion(
     columns: Mapping[str, Sequence[str]],
     fields: Sequence[Coded],
     target: TargetWords,
-    own: str,
     stated: str,
     directions: Mapping[str, int],
     verdict: Verdict,
+    stating: str,
 ) -> list[Issue]:
     """Only fields that all codings write alike are asked: the question is open while the coding is."""
-    if target.name not in columns:
-        return []
     same = {field.name for field in fields if not field.codes}
-    words = target.values if stated == own else target.codes.get(stated, target.values)
-    cells = list(dict.fromkeys(zip(*columns.values(), strict=True)))  # a copy of a row says nothing new
-    names = list(columns)
-    kept = {name: [row[place] for row in cells] for place, name in enumerate(names)}
-    label = {text: float(said == target.positive) for text, said in words.items()}
-    truth = np.array(
-        [label.get(text_of(cell) or "", math.nan) for cell in kept[target.name]], dtype=np.float64
-    )
-    asked = {name: way for name, way in directions.items() if name in same and name in kept}
-    numbers = {name: np.array([_number(cell) for cell in kept[name]], dtype=np.float64) for name in asked}
-    seen = leaning(numbers, truth, asked)
-    if not seen.inverted:
+    asked = {name: way for name, way in directions.items() if name in same and name in columns}
+    if target.name not in columns or not asked:
         return []
+    words = target.codes.get(stated, target.values)
+    held = [name for name in (*dict.fromkeys(field.name for field in fields), target.name) if name in columns]
+    # a copy of a row says nothing new
+    rows = list(dict.fromkeys(zip(*(columns[name] for name in held), strict=True)))
+    kept = {name: [row[place] for row in rows] for place, name in enumerate(held)}
+    label = {text: float(said == target.positive) for text, said in words.items()}
+    truth = [
+        label.get(text_of(cell) or "", math.nan) if words else _number(cell) for cell in kept[target.name]
+    ]
+    numbers = {name: np.array([_number(cell) for cell in kept[name]], dtype=np.float64) for name in asked}
+    seen = leaning(numbers, np.array(truth, dtype=np.float64), asked)
+    return [_inverted(target, words, stated, seen, verdict, stating)] if seen.inverted else []
+
+
+def _inverted(
+    target: TargetWords,
+    words: Mapping[str, str],
+    stated: str,
+    seen: Leaning,
+    verdict: Verdict,
+    stating: str,
+) -> Issue:
     told = ", ".join(f"{name} {'rises' if rho > 0 else 'falls'}" for name, rho in seen.opposed.items())
     turned = [
         name
@@ -203,17 +230,15 @@ def _inversion(
         and name in verdict.possible
         and any(texts.get(text, said) != said for text, said in words.items())
     ]
-    or_coding = f', or state coding = "{turned[0]}" in [source], which writes it so' if turned else ""
-    return [
-        Issue(
-            f"/{target.name}",
-            "target_inverted",
-            f"The target {target.name} is inverted: {told} with {target.positive}, against what is known of "
-            f"{'it' if len(seen.opposed) == 1 else 'them'} ({len(seen.opposed)} of "
-            f"{len(seen.opposed) + len(seen.agreeing)} fields with a clear direction). Exchange the labels in "
-            f"[target.values]{or_coding}.",
-        )
-    ]
+    or_coding = f", or state {stating.format(turned[0])}, which writes it so" if turned else ""
+    todo = f"Exchange its labels{or_coding}." if words else "Change its sign, or correct the file."
+    return Issue(
+        f"/{target.name}",
+        "target_inverted",
+        f"The target {target.name!r} is inverted: {told} with {target.positive or 'it'}, against what is known of "
+        f"{'it' if len(seen.opposed) == 1 else 'them'} ({len(seen.opposed)} of "
+        f"{len(seen.opposed) + len(seen.agreeing)} fields with a clear direction). {todo}",
+    )
 
 
 def _number(cell: Any) -> float:

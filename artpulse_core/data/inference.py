@@ -142,6 +142,34 @@ def infer_number(name: str, numbers: np.ndarray, weights: np.ndarray, *, nullabl
     return Column(name, _field(name, nullable, kind="number", **bounds), note=note)
 
 
+def infer_category(name: str, counts: Counter[str], missing: Collection[str], decimal: str) -> Column:
+    """The field of a column that a person calls a category: whole numbers as integer levels in their order, else texts."""
+    known = {cell: count for cell, count in counts.items() if cell and cell not in missing}
+    nullable = len(known) < len(counts)
+    if non_numbers(known, decimal) or not known:
+        levels: list[Any] = sorted(known)
+    else:
+        numbers = sorted({float(cell.replace(",", ".") if decimal == "," else cell) for cell in known})
+        fraction = next((number for number in numbers if not number.is_integer()), None)
+        if fraction is not None:
+            return _refused(
+                name, "fractions", f"holds the fraction {fraction:g}, and a category whole numbers or texts",
+                f"leave --category {quoted(name)} out",
+            )  # fmt: skip
+        levels = [int(number) for number in numbers]
+    if len(levels) < 2:
+        return infer(name, counts, missing, decimal)  # empty or constant
+    if len(levels) > MAX_LEVELS:
+        return _refused(
+            name,
+            "too_many_levels",
+            f"holds {len(levels):,} different values; a category may have {MAX_LEVELS}",
+            f"leave --category {quoted(name)} out",
+        )
+    note = "" if isinstance(levels[0], int) else _alike(name, levels)
+    return Column(name, _field(name, nullable, kind="category", levels=levels), note=note)
+
+
 def _typical(numbers: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """The typical range of a weighted sample, to six digits."""
     order = np.argsort(numbers)
@@ -152,13 +180,14 @@ def _typical(numbers: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
 
 def _category(name: str, texts: Sequence[str], *, nullable: bool) -> Column:
     levels = sorted(texts)
+    return Column(name, _field(name, nullable, kind="category", levels=levels), note=_alike(name, levels))
+
+
+def _alike(name: str, levels: Sequence[str]) -> str:
     alike = twins(levels)
-    note = (
-        f"{name!r} has levels that differ by case or spaces only: {' and '.join(map(repr, alike))}"
-        if alike
-        else ""
-    )
-    return Column(name, _field(name, nullable, kind="category", levels=levels), note=note)
+    if not alike:
+        return ""
+    return f"{name!r} has levels that differ by case or spaces only: {' and '.join(map(repr, alike))}"
 
 
 def _field(name: str, nullable: bool, **more: Any) -> dict[str, Any]:

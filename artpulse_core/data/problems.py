@@ -48,11 +48,19 @@ def read(path: Path) -> Problem:
 def _chosen_features(document: dict[str, Any], file: str) -> dict[str, Any]:
     """``features`` may be a list: the first set that this installation can compute counts."""
     from artpulse_core import features
+    from artpulse_core.features import table
 
     stated = document.get("features")
     if not isinstance(stated, list):
         return document
-    usable = [name for name in stated if isinstance(name, str) and features.available(name)]
+    try:
+        usable = [
+            name
+            for name in stated
+            if isinstance(name, str) and (name in table.names() or features.available(name))
+        ]
+    except ProblemError as error:
+        raise ProblemError(f"{file}: features: {error.message}") from None
     if not usable:
         raise ProblemError(
             f"{file}: features: none of {', '.join(map(str, stated)) or 'nothing'} is available here."

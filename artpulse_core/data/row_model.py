@@ -98,7 +98,9 @@ def _hint(item: Field, value: Any) -> str:
     text = code_text(value)
     named = [name for name, codes in item.codes.items() if text in codes]
     return (
-        f' {item.name} {text} occurs in the coding {named[0]}: send "coding": "{named[0]}".' if named else ""
+        f' {item.name} {text} occurs only in the coding {named[0]}: send "coding": "{named[0]}".'
+        if named
+        else ""
     )
 
 

@@ -64,7 +64,13 @@ class Raw:
 
 def read(source: TableFile, path: Path) -> Raw:
     """The table at ``path`` as ``source`` describes it; raises ``DataError`` with one sentence."""
-    return Raw(path, read_table(path, columns=source.columns, separator=source.separator), source)
+    table = read_table(path, columns=source.columns, separator=source.separator)
+    for ratio in source.ratios:
+        if ratio.name in table.names:
+            raise DataError(
+                f"The ratio {ratio.name!r} is called like a column of {path.name}; give it another name in [source]."
+            )
+    return Raw(path, table, source)
 
 
 def read_table(path: Path, *, columns: Sequence[str] = (), separator: str = "") -> Table:
@@ -92,6 +98,18 @@ def read_table(path: Path, *, columns: Sequence[str] = (), separator: str = "") 
         for chunk in chunks:
             chunk[place] = whole[-1][:0]  # a column at a time, or all would be in memory twice
     return _trimmed(Table(names, tuple(whole), np.array(lines, dtype=np.int64), separator, not columns))
+
+
+def read_names(path: Path, *, separator: str = "") -> tuple[str, ...]:
+    """The cells of the first line, names or not; raises ``DataError`` for what is no table."""
+    dialect.judge(path)
+    with dialect.text(path) as reader:
+        separator, skipped = dialect.find_separator(path, reader.read(dialect.SAMPLE), separator)
+        reader.seek(0)
+        for _ in range(skipped):
+            reader.readline()
+        first = next(_records(path, csv.reader(reader, delimiter=separator, strict=True), skipped), (0, []))
+        return tuple(cell.strip() for cell in first[1])
 
 
 def suggestion(name: str, names: Sequence[str]) -> str:

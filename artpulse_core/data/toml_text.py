@@ -32,7 +32,8 @@ def _table(document: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
         if value is None:
             continue
         if isinstance(value, Mapping):
-            below += ["", f"[{_path(inner)}]", *_table(value, inner)]
+            nested = bool(value) and all(isinstance(item, Mapping) for item in value.values())
+            below += [*([] if nested else ["", f"[{_path(inner)}]"]), *_table(value, inner)]
         elif _is_tables(value):
             for item in value:
                 below += ["", f"[[{_path(inner)}]]", *_table(item, inner)]

@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from artpulse_core.data import tables
+from artpulse_core.data import tables, whole_table
 from artpulse_core.data.adding_images import shown
+from artpulse_core.data.doubts import IN_FILE
 from artpulse_core.data.images import check
 from artpulse_core.data.manifest import read_manifest
 from artpulse_core.data.picture import REASONS
 from artpulse_core.data.problem import Images, Problem, TableFile
 from artpulse_core.data.sources import find_images, find_table
 from artpulse_core.data.table_rows import Refused, to_rows
-from artpulse_core.errors import DataError
+from artpulse_core.errors import DataError, Issue
 from artpulse_core.settings import Settings
 
 EXAMPLES = 5
@@ -33,8 +34,8 @@ NO_LABEL = "The picture lies in no label's folder; move it into <folder>/<label>
 class Finding:
     """What was read: ``rows`` of which ``usable``, ``labels`` of these, what is refused, what is too few.
 
-    ``shortages`` are sentences that forbid learning, ``notes`` sentences a person should read; ``example`` is the
-    first usable row as a caller would send it.
+    ``doubts`` speak against the table as a whole and forbid learning, as do the sentences of ``shortages``; ``notes``
+    are sentences a person should read; ``example`` is the first usable row as a caller would send it.
     """
 
     problem: str
@@ -46,6 +47,12 @@ class Finding:
     shortages: tuple[str, ...]
     notes: tuple[str, ...] = ()
     example: Mapping[str, Any] | None = None
+    doubts: tuple[Issue, ...] = ()
+
+    @property
+    def can_learn(self) -> bool:
+        """Whether nothing forbids learning from it."""
+        return not self.shortages and not self.doubts
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -65,9 +72,10 @@ class Finding:
                 "reasons": self.reasons,
                 "examples": [item._asdict() for item in self.examples()],
             },
+            "doubts": [issue.to_dict() for issue in self.doubts],
             "shortages": list(self.shortages),
             "notes": list(self.notes),
-            "can_learn": not self.shortages,
+            "can_learn": self.can_learn,
         }
 
     def examples(self) -> list[Refused]:
@@ -78,17 +86,62 @@ class Finding:
         return list(first.values())
 
 
-def judge(problem: Problem, settings: Settings) -> Finding:
+def judge(problem: Problem, settings: Settings, *, stating: str = IN_FILE) -> Finding:
     """Read the data of ``problem`` whole; raises ``DataError`` when it cannot be read at all.
 
-    The one place to add a check of data before training: a sentence in ``shortages`` forbids, one in ``notes`` warns.
+    ``stating`` is how a person states the coding of this file. The one place to add a check of data before training: a sentence in ``shortages`` forbids, one in ``notes`` warns.
     """
     source = problem.source
     return (
-        _table(problem, source, settings)
+        _table(problem, source, settings, stating)
         if isinstance(source, TableFile)
         else _pictures(problem, source, settings)
     )
+
+
+def other_file(problem: Problem, path: Path, **stated: Any) -> Problem:
+    """``problem`` reading the table at ``path`` instead of its own, to judge that against the same contract.
+
+    ``stated`` replaces keys of its source (``missing`` adds to it), and ``target`` the name of the target's column. A file with a first line of
+    names is read by these where the problem's own has none. Raises ``DataError`` for a problem of pictures, a coding
+    it does not have, a file that cannot be read.
+    """
+    source = problem.source
+    if not isinstance(source, TableFile):
+        raise DataError(
+            f"{problem.name} learns from pictures, which no CSV holds; give --images DIR without a name."
+        )
+    coding = stated.get("coding", "")
+    having = (problem.coding, *problem.contract.codings)
+    if coding and coding not in having:
+        raise DataError(
+            f"{problem.name} has no coding {coding!r}; it has {', '.join(having) if having[0] else 'none'}."
+        )
+    target = stated.pop("target", "") or problem.target.name
+    stated["missing"] = (*source.missing, *stated.get("missing", ()))
+    changed = {"file": str(path.resolve()), "sha256": "", "url": "", **stated}
+    if source.columns and (names := _named(path, source, problem)):
+        changed["columns"] = ()
+        if target not in names:
+            raise DataError(
+                f"{path.name} has no column {target!r}; name the one to predict with --target COLUMN."
+            )
+    return problem.model_copy(
+        update={
+            "source": source.model_copy(update=changed),
+            "target": problem.target.model_copy(update={"name": target}),
+        }
+    )
+
+
+def _named(path: Path, source: TableFile, problem: Problem) -> tuple[str, ...]:
+    """The first line of a file if it names columns that the problem reads, in whatever order; else nothing."""
+    names = tables.read_names(path, separator=source.separator)
+    derived = {ratio.name for ratio in source.ratios}
+    wanted = {item.name for item in problem.fields} - derived
+    for ratio in source.ratios:
+        wanted |= {name for name in (ratio.of, ratio.by) if isinstance(name, str)}
+    return names if len(wanted & set(names)) > len(wanted) // 2 else ()
 
 
 def unread(problem: Problem, error: DataError) -> Finding:
@@ -110,10 +163,11 @@ def picture_folder(source: Images, settings: Settings) -> Path:
     return find_images(source.dataset, dataset_dir=settings.dataset_dir, data_dir=settings.data)
 
 
-def _table(problem: Problem, source: TableFile, settings: Settings) -> Finding:
+def _table(problem: Problem, source: TableFile, settings: Settings, stating: str) -> Finding:
     path = find_table(source, settings.data)
     contract = problem.contract
-    judged = to_rows(tables.read(source, path), contract.fields, problem.target, task=problem.task)
+    raw = tables.read(source, path)
+    judged = to_rows(raw, contract.fields, problem.target, task=problem.task)
     matrix, refused = judged.matrix, list(judged.quarantine)
     good = np.ones(len(matrix), dtype=bool)
     for rule, rows in contract.broken_rules(matrix):
@@ -147,6 +201,7 @@ def _table(problem: Problem, source: TableFile, settings: Settings) -> Finding:
         (*shortages, *_few(problem, counts, "rows")),
         tuple(notes),
         contract.shown(matrix[good][0]) if usable else None,
+        tuple(whole_table.of_problem(problem, raw, stating=stating)),
     )
 
 

@@ -7,11 +7,12 @@ Belongs here: the covariance and the small systems of equations. Does not belong
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 CHUNK = 256  # rows solved at once: 256 systems of 32 × 32 are 2 MB, which stay near the processor
+FEW, SLACK = 6, 1.0  # in ``roughly``: neighbours, none of which is more than twice as far as it might be
 LEAST = 1e-3  # a target is at least this where its logarithm is taken
 
 
@@ -56,13 +57,26 @@ class Kriging:
         self._weights = np.array(kernel.weights)
         self._place, self._traits = place, traits * self._weights
         self._target = np.log(np.maximum(target, LEAST)) if kernel.logarithm else target
+        from scipy.spatial import cKDTree  # here, so that naming the set costs a reader of problems nothing
+
         self._tree = cKDTree(np.concatenate([place, self._traits * kernel.km], axis=1))
 
     def ask(self, place: np.ndarray, traits: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
         """Expected target and its variance, m × 2. ``own``: each row's number among those of training, left out."""
+        _, near = search(self._tree, self._points(place, traits), self._nearest, own)
+        return self._answer(place, traits, near)
+
+    def roughly(self, place: np.ndarray, traits: np.ndarray) -> np.ndarray:
+        """As ``ask`` for the first row, from some six near neighbours for the others: a tenth of the cost."""
+        points = self._points(place[1:], traits[1:])
+        near = self._tree.query(points, k=[*range(1, min(FEW, self._nearest) + 1)], eps=SLACK)[1]
+        return np.concatenate([self.ask(place[:1], traits[:1]), self._answer(place[1:], traits[1:], near)])
+
+    def _points(self, place: np.ndarray, traits: np.ndarray) -> np.ndarray:
+        return np.concatenate([place, traits * self._weights * self._kernel.km], axis=1)
+
+    def _answer(self, place: np.ndarray, traits: np.ndarray, near: np.ndarray) -> np.ndarray:
         traits = traits * self._weights
-        points = np.concatenate([place, traits * self._kernel.km], axis=1)
-        _, near = search(self._tree, points, self._nearest, own)
         answer = np.empty((len(place), 2))
         for at in range(0, len(place), CHUNK):
             rows = slice(at, at + CHUNK)
@@ -89,9 +103,7 @@ class Kriging:
         )
 
 
-def search(
-    tree: cKDTree, points: np.ndarray, k: int, own: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def search(tree: Any, points: np.ndarray, k: int, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Distances and numbers (m × k) of the nearest rows; ``own`` is each point's own number in the tree, left out."""
     if own is None:
         distance, near = tree.query(points, k=k)

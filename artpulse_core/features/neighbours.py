@@ -11,7 +11,6 @@ not be with means over fixed groups, from which a model computes the own target 
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from artpulse_core.features.kriging import Kernel, Kriging, search
 
@@ -29,6 +28,8 @@ class Neighbours:
     ) -> None:
         self._place, self._traits, self._target = place, traits, target
         self._nearest = min(NEAREST, len(place) - 1)
+        from scipy.spatial import cKDTree  # here, so that naming the set costs a reader of problems nothing
+
         self._tree = cKDTree(place)
         self._kriged = [Kriging(kernel, place, traits, target, self._nearest) for kernel in kernels]
 
@@ -54,14 +55,28 @@ class Neighbours:
 
     def of_training(self) -> np.ndarray:
         """The answers for the rows of training, each from all others."""
-        return self._answer(self._place, self._traits, np.arange(len(self._place)))
+        own = np.arange(len(self._place))
+        distance, near = search(self._tree, self._place, self._nearest, own)
+        kriged = [each.ask(self._place, self._traits, own) for each in self._kriged]
+        return self._answer(self._traits, distance, near, kriged)
 
     def ask(self, place: np.ndarray, traits: np.ndarray) -> np.ndarray:
         """The answers for new rows, m × len(names)."""
-        return self._answer(place, traits, None)
+        distance, near = search(self._tree, place, self._nearest, None)
+        kriged = [each.ask(place, traits) for each in self._kriged]
+        return self._answer(traits, distance, near, kriged)
 
-    def _answer(self, place: np.ndarray, traits: np.ndarray, own: np.ndarray | None) -> np.ndarray:
-        distance, near = search(self._tree, place, self._nearest, own)
+    def roughly(self, place: np.ndarray, traits: np.ndarray) -> np.ndarray:
+        """``ask`` for rows of few places: exact but for kriging, and in that for the first row."""
+        _, first, group = np.unique(place, axis=0, return_index=True, return_inverse=True)
+        group = group.reshape(-1)
+        distance, near = search(self._tree, place[first], self._nearest, None)
+        kriged = [each.roughly(place, traits) for each in self._kriged]
+        return self._answer(traits, distance[group], near[group], kriged)
+
+    def _answer(
+        self, traits: np.ndarray, distance: np.ndarray, near: np.ndarray, kriged: list[np.ndarray]
+    ) -> np.ndarray:
         target, kind = self._target[near], self._traits[near]
         ends = np.minimum(MEANS, self._nearest)
         close = 1.0 / (distance + 0.5)
@@ -79,7 +94,7 @@ class Neighbours:
             distance[:, np.minimum(DISTANCES, self._nearest) - 1],
             around,
             traits - around,
-            *(kriged.ask(place, traits, own) for kriged in self._kriged),
+            *kriged,
         ]
         return np.concatenate(blocks, axis=1)
 

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -60,6 +60,25 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Mixing(Encoder, Protocol):
+    """An encoder that can tell mixtures of a few rows at less cost, for explanations."""
+
+    def mixtures(self, x: np.ndarray) -> np.ndarray:
+        """As ``transform``, exactly for the first row and nearly for the others."""
+        ...
+
+
+@runtime_checkable
+class Traceable(Encoder, Protocol):
+    """An encoder whose every column depends on one field alone."""
+
+    @property
+    def fields(self) -> np.ndarray:
+        """The number of each column's field (w,)."""
+        ...
+
+
 class TableSet(ABC):
     """A named way from fields to numbers. Raise ``version`` with any change that can give another number.
 
@@ -69,6 +88,8 @@ class TableSet(ABC):
 
     name: str
     version: int
+    together: tuple[tuple[str, ...], ...] = ()
+    """Names of fields that say something only together, as two coordinates do; explanations do not part them."""
     apart: tuple[str, ...] = ()
     """The columns that say nothing of rows of training nearby, in a set that has others."""
     distances: tuple[str, ...] = ()

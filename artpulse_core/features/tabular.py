@@ -60,7 +60,7 @@ class TableEncoder:
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.names = tuple(str(name) for name in arrays["names"])
-        self._field = arrays["field"]
+        self.fields: np.ndarray = arrays["field"]
         self._number = arrays["number"]
         what = arrays["what"]
         self._level = what == LEVEL
@@ -68,7 +68,7 @@ class TableEncoder:
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """Rows as numbers; never NaN. A number that was never missing in training is filled all the same."""
-        cells = x[:, self._field].astype(np.float64)
+        cells = x[:, self.fields].astype(np.float64)
         absent = np.isnan(cells)
         filled = np.where(absent, self._number, cells)
         matrix = np.where(self._level, cells == self._number, filled)

@@ -46,7 +46,7 @@ class Explainable(Protocol):
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one field (or group of fields, then without a value) adds to the answer."""
+    """What one field (or group of fields, then without a value where they are many) adds to the answer."""
 
     name: str
     value: float | int | str | None
@@ -86,6 +86,7 @@ def explain(
     label: int | None = None,
     groups: Mapping[str, Sequence[int]] | None = None,
     encode: Callable[[np.ndarray], np.ndarray] | None = None,
+    ask: Callable[[np.ndarray], Any] | None = None,
     rows: int = ROWS,
 ) -> Explanation:
     """Take the answer for ``row`` (f,), one row of the input matrix, apart.
@@ -93,21 +94,26 @@ def explain(
     ``label``: the index of the label whose probability is explained; without it the label answered. ``groups``: name →
     columns that stay together. A bundle whose state has ``linear.weights`` is explained exactly by them, ``encode``
     turning rows into the columns they weigh; every other by asking the model once for about ``rows`` mixtures of the row
-    and the rows of ``explain.background``. Raises ``BundleError`` when the bundle has neither, ``ValueError`` for a row of
-    another width.
+    and the rows of ``explain.background``, with ``ask`` in place of ``predictor.predict`` where that is given. Raises
+    ``BundleError`` when the bundle has neither, ``ValueError`` for a row of another width.
     """
     state = predictor.bundle.state
     names, shown = _names(predictor, row)
-    if "linear.weights" in state and groups is None:
-        return _linear(predictor, row, names, shown, most, label, encode)
+    if "linear.weights" in state:
+        players, names, shown = _players(names, shown, groups, len(names))
+        found = _linear(predictor, row, players, names, shown, most, label, encode)
+        if found is not None:
+            return found
+        names, shown = _names(predictor, row)
     if PREFIX + "background" not in state:
         raise BundleError("state.npz has no explain.background: package the model again to explain it.")
     background = np.asarray(state[PREFIX + "background"], dtype=np.float64)
     if background.shape[1:] != row.shape:
         raise ValueError(f"expected a row of {background.shape[1]} numbers, got {row.shape}")
-    players, names, shown = _players(names, shown, groups)
+    players, names, shown = _players(names, shown, groups, MAX_PLAYERS)
     how = plan(len(names), len(background), rows)
-    answers, quantity, chosen = _quantity(predictor, how.mix(row, background, players), label)
+    answer = (ask or predictor.predict)(how.mix(row, background, players))
+    answers, quantity, chosen = _quantity(predictor, answer, label)
     values, errors = how.values(answers)
     return _explanation(
         "exact" if how.exact else "sampled", quantity, chosen, float(answers[0]), names, shown, values, most,
@@ -118,25 +124,34 @@ def explain(
 def _linear(
     predictor: Explainable,
     row: np.ndarray,
+    players: np.ndarray,
     names: list[str],
     shown: list[Any],
     most: int,
     label: int | None,
     encode: Callable[[np.ndarray], np.ndarray] | None,
-) -> Explanation:
-    """Weight × (value - reference), summed over the columns of each field."""
+) -> Explanation | None:
+    """Weight × (value - reference), summed over the columns of each player; None where the answer is not such a sum.
+
+    So it is where a probability is as small as they get: its logarithm is cut off there.
+    """
     state = predictor.bundle.state
     weights = np.asarray(state["linear.weights"], dtype=np.float64)
+    scores = np.asarray(state.get("linear.answer", np.full(weights.shape[1], np.nan)), dtype=np.float64)[None]
     columns = row[None] if encode is None else encode(row[None])
     place = np.asarray(state["linear.fields"]) if "linear.fields" in state else np.arange(len(weights))
-    answer, quantity, chosen = _quantity(predictor, row[None], label)
+    told = predictor.predict(row[None])
+    answer, quantity, chosen = _quantity(predictor, told, label)
     value = float(answer[0])
     if quantity == "probability":
-        quantity, value, weights = "log_odds", _log_odds(predictor, row, chosen), _against(weights, chosen)
+        quantity, value = "log_odds", _log_odds(told, chosen)
+        weights, middle = _against(weights, chosen), float(_against(scores, chosen)[0])
     else:
-        weights = weights[:, 0]
+        weights, middle = weights[:, 0], float(scores[0, 0])
     added = (columns[0] - np.asarray(state["linear.reference"], dtype=np.float64)) * weights
-    values = np.bincount(place, added, minlength=len(names))
+    values = np.bincount(players[place], added, minlength=len(names))
+    if abs(middle + added.sum() - value) > 1e-3 * max(1.0, abs(value)):
+        return None
     return _explanation(
         "linear", quantity, chosen, value, names, shown, values, most, uncertainty=0.0, rows=1
     )
@@ -151,9 +166,9 @@ def _against(weights: np.ndarray, label: _Label | None) -> np.ndarray:
     return np.asarray(weights[:, place] - others)
 
 
-def _log_odds(predictor: Explainable, row: np.ndarray, label: _Label | None) -> float:
+def _log_odds(answer: Answer, label: _Label | None) -> float:
     place = label.place if label else 0
-    p = np.log(np.clip(np.asarray(predictor.predict(row[None]).probabilities)[0], 1e-300, 1.0))
+    p = np.log(np.clip(np.asarray(answer.probabilities)[0], 1e-300, 1.0))
     return float(p[place] - np.delete(p, place).mean())
 
 
@@ -164,10 +179,9 @@ class _Label:
 
 
 def _quantity(
-    predictor: Explainable, matrix: np.ndarray, label: int | None
+    predictor: Explainable, answer: Answer, label: int | None
 ) -> tuple[np.ndarray, Quantity, _Label | None]:
-    """The explained number for each row of ``matrix``, whose first row is the one to explain."""
-    answer: Answer = predictor.predict(matrix)
+    """The explained number of each row of ``answer``, whose first row is the one to explain."""
     if answer.probabilities is None:
         return np.asarray(answer.values, dtype=np.float64), "value", None
     if label is None:
@@ -193,23 +207,33 @@ def _names(predictor: Explainable, row: np.ndarray) -> tuple[list[str], list[Any
 
 
 def _players(
-    names: list[str], shown: list[Any], groups: Mapping[str, Sequence[int]] | None
+    names: list[str], shown: list[Any], groups: Mapping[str, Sequence[int]] | None, most: int
 ) -> tuple[np.ndarray, list[str], list[Any]]:
-    """The player of each column, with names and values of the players. Too many columns are grouped in order."""
+    """The player of each column, with names and values of the players; over ``most`` columns are grouped in order."""
     width = len(names)
-    if groups is None and width <= MAX_PLAYERS:
+    if groups is None and width <= most:
         return np.arange(width), names, shown
     if groups is None:
-        parts = np.array_split(np.arange(width), MAX_PLAYERS)
+        parts = np.array_split(np.arange(width), most)
         groups = {f"{names[part[0]]} to {names[part[-1]]}": part.tolist() for part in parts}
     players = np.full(width, -1)
     for place, columns in enumerate(groups.values()):
         players[list(columns)] = place
-    labels = list(groups)
+    labels, values = list(groups), [_together([shown[i] for i in group]) for group in groups.values()]
     if (players < 0).any():
         players[players < 0] = len(labels)
         labels.append("other")
-    return players, labels, [None] * len(labels)
+        values.append(None)
+    return players, labels, values
+
+
+def _together(shown: Sequence[Any]) -> Any:
+    """The value of a group: that of its only column, of two or three all of them, of more none."""
+    if len(shown) == 1:
+        return shown[0]
+    if len(shown) > 3:
+        return None
+    return ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in shown)
 
 
 def _explanation(

@@ -17,6 +17,11 @@ from artpulse_core.model import interval
 
 TEMPERATURE = "temperature"
 LEVEL = "interval.level"
+FLOOR = "floor"
+LEAST = 1e-6
+"""What float32 sums call zero: a temperature of 2.5 makes 2e-3 of the difference between 0 and 1e-7."""
+OLD_LEAST = 1e-12  # of bundles whose state names no floor
+DECIMALS = 6  # closer answers are a tie, which falls to the same label in every build of the runtime
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Finish:
         self.unsure_below = target.unsure_below
         self.positive = _positive(target.labels, target.positive_label) if target.positive_label else None
         self.temperature = 1.0 if self.regression else _temperature(state)
+        self.floor = float(state.get(FLOOR, OLD_LEAST))
         self._interval = {name: array for name, array in state.items() if name.startswith("interval.")}
         if self.regression and LEVEL not in self._interval:
             raise BundleError("state.npz has no intervals for a regression.")
@@ -66,7 +72,7 @@ class Finish:
         """The graph's n × k probabilities softened, or its n × 1 values; raises ``BundleError`` for what is no answer."""
         if raw.ndim != 2 or raw.shape[1] != self.outputs:
             raise BundleError(f"The model answers with shape {raw.shape}, not a number for each label.")
-        answer = raw if self.regression else soften(raw, self.temperature)
+        answer = raw if self.regression else soften(raw, self.temperature, self.floor)
         if not np.isfinite(answer).all():
             what = "a number" if self.regression else "a probability for each label"
             raise BundleError(f"The model gave an answer that is not {what}.")
@@ -86,19 +92,20 @@ class Finish:
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Label index of each row: the likeliest, or the positive label from its threshold on."""
+        rounded = np.round(probabilities, DECIMALS)
         if self.positive is None:
-            return np.asarray(probabilities.argmax(axis=1))
-        chosen = probabilities[:, self.positive] >= self.threshold
+            return np.asarray(rounded.argmax(axis=1))
+        chosen = rounded[:, self.positive] >= self.threshold
         return np.where(chosen, self.positive, 1 - self.positive)
 
 
-def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+def soften(probabilities: np.ndarray, temperature: float, floor: float = LEAST) -> np.ndarray:
     """Temperature scaling of probabilities, n × k.
 
     p_i^(1/T) normalised, which is softmax(log p / T): Guo et al. 2017, "On Calibration of Modern Neural
-    Networks", arXiv:1706.04599, section 4.2, applied to log-probabilities.
+    Networks", arXiv:1706.04599, section 4.2, applied to log-probabilities of at least ``floor``.
     """
-    logits = np.log(np.clip(probabilities, 1e-12, 1.0)) / temperature
+    logits = np.log(np.clip(probabilities, floor, 1.0)) / temperature
     logits -= logits.max(axis=1, keepdims=True)
     weights = np.exp(logits)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -102,7 +102,7 @@ def test_state_audit_and_gate_check_have_the_shape_they_declare(asked: Console, 
     send(client, "freeze", expected=2, frozen=True)
     states = ControlStates.model_validate(client.get(f"{OPS}/state").get_json(), strict=True)
     state = states.problems[PROBLEM]
-    assert set(states.problems) == {PROBLEM, "art"}
+    assert set(states.problems) == {PROBLEM, "art", "housing", "heart"}
     assert (state.champion, state.challenger, state.rollout["mode"]) == (2, 3, "canary")
     assert state.frozen is not None and state.frozen.reason == "because"
     assert set(client.get(f"{OPS}/state?problem={PROBLEM}").get_json()["problems"]) == {PROBLEM}

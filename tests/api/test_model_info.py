@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import BaseModel
 
-from artpulse_api import documents
+from artpulse_api import documents, prediction_documents
 from artpulse_core import features
 from artpulse_core.data.contract import Contract
 from tests.api.asking import ROW
@@ -60,10 +60,12 @@ def test_models_lists_every_served_problem(client: FlaskClient) -> None:
 def test_predictions_and_probes_have_the_stated_shape(client: FlaskClient) -> None:
     _get(client, "/health", documents.Health)
     _get(client, "/ready", documents.Readiness)
-    documents.Answer.model_validate(client.post("/predict", json=ROW).get_json())
-    documents.Answer.model_validate(client.post("/predict?partial=1", json={"rows": [ROW, 1]}).get_json())
+    prediction_documents.Answer.model_validate(client.post("/predict", json=ROW).get_json())
+    prediction_documents.Answer.model_validate(
+        client.post("/predict?partial=1", json={"rows": [ROW, 1]}).get_json()
+    )
     shown = client.post("/predict-image", data=picture(0), content_type="image/jpeg").get_json()
-    documents.PictureAnswer.model_validate(shown)
+    prediction_documents.PictureAnswer.model_validate(shown)
 
 
 def test_an_unknown_or_unserved_problem_is_refused(client: FlaskClient, make_app: MakeApp) -> None:

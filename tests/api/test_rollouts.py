@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artpulse_api import documents, serving
+from artpulse_api import documents, prediction_documents, serving
 from artpulse_api.predicting import routing_hash
 from artpulse_api.slots import Served
 from artpulse_core.exchange import release as releases
@@ -82,7 +82,7 @@ def test_each_key_is_answered_by_its_slot_and_the_answer_says_so(
         for key in mine:
             answer = ask(app, key)
             body = answer.get_json()
-            documents.Answer.model_validate(body)
+            prediction_documents.Answer.model_validate(body)
             version = {"primary": 1, "secondary": 2}[slot]
             assert (body["rollout_mode"], body["rollout_route"], body["version"]) == (mode, slot, version)
             assert body["mlflow_model_uri"].endswith(f"/{version}") and body["model_version"] == version

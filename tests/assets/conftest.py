@@ -25,6 +25,7 @@ from tests.databases import whole_file
 
 PER_LABEL = 36
 SEED = 3
+EFFORT = "quick"  # shorter learning curves; the same candidates compete
 NAME = "art_core5"
 MODEL = "artpulse-classifier"
 FEWER = {"random_forest": {"n_estimators": 20}, "hist_gradient_boosting": {"max_iter": 8}}
@@ -119,6 +120,7 @@ def _trained(
             patch.delenv(name, raising=False)
         patch.delenv("DAGSTER_HOME", raising=False)
         patch.setenv("ARTPULSE_HOME", str(home))
+        patch.setenv("ARTPULSE_EFFORT", EFFORT)
         result = Lane(settings_module.load(), []).run()
     for name in ("mlflow.db", "artpulse.db"):
         whole_file(home / name)
@@ -150,6 +152,7 @@ def empty_lane(mlflow_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Lane:
 def _open(home: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     monkeypatch.setenv("ARTPULSE_HOME", str(home))
+    monkeypatch.setenv("ARTPULSE_EFFORT", EFFORT)
     return Lane(settings_module.load(), [])
 
 

@@ -51,7 +51,7 @@ def test_the_same_rows_are_fitted_once_and_other_rows_or_seeds_anew(tmp_path: Pa
 
 def test_changed_parameters_are_fitted_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tables.fitted(ROWS, QUICK, Memo(tmp_path))
-    monkeypatch.setattr(estimators, "parameters", lambda *_: {"C": 0.2})
+    monkeypatch.setattr(estimators, "parameters", lambda *_: {"C": 0.2, "algorithm": QUICK})
     second = tables.fitted(ROWS, QUICK, Memo(tmp_path))
     assert (second.reused, second.key == first.key) == (False, False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from artpulse_assets.pipeline import govern
+from artpulse_assets.pipeline import crowning
 from artpulse_core.data import problems
 from artpulse_core.errors import ChangeRefused
 from tests.assets.conftest import NAME, Lane
@@ -28,7 +28,7 @@ def house(empty_lane: Lane, tmp_path: Path) -> Iterator[House]:
 
 
 def crowned(house: House) -> dict[str, object]:
-    return govern.crown(
+    return crowning.crown(
         problems.get(house.settings, NAME),
         {"version": 2, "verdict": YES},
         settings=house.settings,

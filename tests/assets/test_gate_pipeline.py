@@ -35,6 +35,7 @@ def rows(challenger: Path, wrong: int = 40, n: int = 400) -> TestRows:
     """Rows whose truth is what the challenger says, but for the first ``wrong`` ones."""
     x = np.random.default_rng(3).normal(scale=3, size=(n, 5))
     y = Predictor(bundle.load(challenger)).predict(x).predictions
+    assert y is not None
     y[:wrong] = (y[:wrong] + 1) % len(LABELS)
     return TestRows(x, y, np.arange(n).astype(str), "test")
 
@@ -78,7 +79,7 @@ def test_a_champion_with_a_label_that_is_gone_is_compared_on_the_labels_that_are
     assert np.allclose(found.sum(axis=1), 1)
     mine = Predictor(bundle.load(bundles / "other"))
     place = mine.labels.index("baroque")
-    raw = np.delete(mine.predict(rows(bundles / "new").x).probabilities, place, axis=1)
+    raw = np.delete(mine.answers(rows(bundles / "new").x), place, axis=1)
     order = [label for label in mine.labels if label != "baroque"]
     assert np.allclose(
         found[:, [LABELS.index(label) for label in order]], raw / raw.sum(axis=1, keepdims=True)
@@ -110,3 +111,55 @@ def test_a_stricter_policy_file_is_the_one_that_counts(bundles: Path, tmp_path: 
     verdict = gate.judge(rows(bundles / "new"), bundles / "new", bundles / "old", policy=strict, now=NOW)
     assert verdict.decision == "inconclusive"
     assert rules(verdict)["test_rows"] is None
+
+
+def test_values_are_also_compared_within_bands_of_the_answers_and_regions(tmp_path: Path) -> None:
+    from tests.bundles import make_table_bundle
+
+    make_table_bundle(tmp_path / "new", "doors", lift=0.0)
+    make_table_bundle(tmp_path / "old", "doors", lift=0.4)
+    new = Predictor(bundle.load(tmp_path / "new"))
+    rng = np.random.default_rng(5)
+    x = np.column_stack(
+        [
+            rng.uniform(0.6, 1.8, 600),
+            rng.uniform(1.9, 2.6, 600),
+            rng.integers(0, 3, 600),
+            rng.uniform(0, 60, 600),
+        ]
+    )
+    y = new.answers(x)[:, 0] + rng.normal(scale=0.1, size=600)
+    test = TestRows(x, y, np.arange(600).astype(str), "values")
+    evidence = gate._evidence(test, new, Predictor(bundle.load(tmp_path / "old")).answers(x), NOW)
+    assert len(evidence.slices) == 5
+    assert all(name.startswith("price, predicted: ") for name in evidence.slices)
+    assert sum(mask.sum() for mask in evidence.slices.values()) == 600
+    assert evidence.level == new.finish.level
+    assert gate._evidence(test, new, None, NOW).slices == {}
+    judged = gate.judge(test, tmp_path / "new", tmp_path / "old", policy=None, now=NOW).rules
+    assert any("price, predicted: " in rule.name for rule in judged)
+
+
+def test_rows_with_a_place_are_also_compared_by_region() -> None:
+    from artpulse_assets.pipeline import slices
+
+    rng = np.random.default_rng(6)
+    fields = [{"name": "Latitude"}, {"name": "size"}, {"name": "Longitude"}]
+    x = rng.uniform(size=(900, 3))
+    found = slices.by_answer(slices.Rows(x[:, 1], x, fields, target="price"), x[:, 1])
+    regions = {name: mask for name, mask in found.items() if name.startswith("region: ")}
+    assert (len(regions), len(found)) == (9, 14)
+    assert sum(mask.sum() for mask in regions.values()) == 900
+
+
+def test_the_fewest_rows_are_those_of_the_task(tmp_path: Path) -> None:
+    from artpulse_assets.pipeline.govern import policy_file
+
+    shipped = policy_file()
+    assert shipped is not None
+    text = shipped.read_text()
+    start = text.index("regression:")
+    other = tmp_path / "policy.yaml"
+    other.write_text(text[:start] + text[start:].replace("min_rows: 30", "min_rows: 11"))
+    assert gate.least_rows(other, "regression") == 11
+    assert gate.least_rows(other, "classification") == 30

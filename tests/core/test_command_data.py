@@ -13,6 +13,7 @@ from artpulse_core import settings as settings_module
 from artpulse_core.commands import data_add
 from artpulse_core.commands.data_check import layout_text
 from artpulse_core.data import problems
+from tests.core.data import hearts
 from tests.core.data.test_adding import ROWS, frame
 from tests.core.data.test_adding_images import pictures
 from tests.core.data.test_folders import write_picture
@@ -90,7 +91,7 @@ def test_a_csv_is_added_validated_and_replaced(home: Path, tmp_path: Path) -> No
     assert again["file"] == str(home / "problems" / "mine.toml")
     assert again["fields"][0] == {"name": "size", "kind": "number", "nullable": True}
     settings = settings_module.load()
-    assert list(problems.load(settings)) == ["art_core5", "art", "mine"]
+    assert list(problems.load(settings)) == ["art_core5", "art", "housing", "heart", "mine"]
     call = next(line for line in again["next"] if "--row" in line)
     row = json.loads(call.split("--row ")[1].strip("'"))
     assert problems.get(settings, "mine").contract.validate([row]).matrix.shape == (1, 3)
@@ -208,3 +209,56 @@ def test_a_training_that_fails_says_that_the_problem_was_added(
     monkeypatch.setattr(data_add, "_call", called)
     done = asked("add", "mine", "--csv", str(like(tmp_path)), "--target", "y", "--train")
     assert (done.exit_code, "mine was added, but training failed: no room." in done.stderr) == (65, True)
+
+
+# --- Files about what a shipped problem is about -----------------------------------------------------------------
+def test_copies_a_foreign_coding_and_a_target_turned_round_are_three_sentences_and_nothing_is_written(
+    home: Path, tmp_path: Path
+) -> None:
+    path = hearts.write(tmp_path / "k.csv", hearts.patients() * 3, "kaggle", "target")
+    for words in (("add", "mine"), ("validate",)):
+        done = asked(*words, "--csv", str(path), "--target", "target")
+        assert (done.exit_code, done.stdout) == (65, ""), done.output
+        repeated, coding, inverted = done.stderr.splitlines()
+        assert repeated.startswith("artpulse: 240 of 360 rows are exact duplicates")
+        assert coding.startswith("  /cp: The coding is kaggle: ")
+        assert inverted.startswith("  /target: The target 'target' is inverted: ")
+    assert not home.exists()
+
+
+def test_a_file_whose_coding_is_stated_becomes_a_problem_like_the_shipped_one(
+    home: Path, tmp_path: Path
+) -> None:
+    path = hearts.write(tmp_path / "k.csv", hearts.patients(), "kaggle", "target")
+    words = ("--csv", str(path), "--target", "target", "--coding", "kaggle", "--json")
+    done = asked("add", "mine", *words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["labels"] == {"disease": 60, "healthy": 60}
+    assert problems.read(home / "problems" / "mine.toml").fields == hearts.HEART.fields
+    assert json.loads(asked("validate", "mine", "--json").stdout)["validated"][0]["can_learn"]
+
+
+def test_another_file_is_judged_against_the_contract_of_a_problem(home: Path, tmp_path: Path) -> None:
+    rows = hearts.patients()
+    rows[3]["chol"] = 5
+    done = asked("validate", "heart", "--csv", str(hearts.write(tmp_path / "h.data", rows, head=False)))
+    assert done.exit_code == 0, done.output
+    assert "heart: 119 of 120 usable in " in done.stdout
+    assert "1 × below_minimum, first line 4: chol is '5', below its minimum 50." in done.stdout
+    other = hearts.write(tmp_path / "k.csv", hearts.patients(), "kaggle", "target")
+    words = ("validate", "heart", "--csv", str(other), "--target", "target")
+    doubted = asked(*words)
+    assert doubted.exit_code == 65
+    assert "DOUBT: The coding is kaggle" in doubted.stdout
+    assert "state --coding kaggle." in doubted.stdout
+    assert asked(*words, "--coding", "kaggle").exit_code == 0
+    wrong = asked(*words, "--exclude", "age")
+    assert (wrong.exit_code, "--exclude cannot be given with a NAME" in wrong.stderr) == (2, True)
+    assert not home.exists()
+
+
+def test_numbers_that_are_names_become_a_category(home: Path, tmp_path: Path) -> None:
+    path = like(tmp_path, region=[str(1 + place % 4) for place in range(ROWS)])
+    done = asked("add", "mine", "--csv", str(path), "--target", "y", "--category", "region", "--json")
+    assert done.exit_code == 0, done.output
+    assert {"name": "region", "kind": "category", "levels": [1, 2, 3, 4]} in json.loads(done.stdout)["fields"]

@@ -147,8 +147,7 @@ def of_sample(sample: Sample) -> Noise | None:
     if sample.regression:
         noise = far_off(answers.reshape(-1), sample.target[rows])
     else:
-        labels = np.unique(sample.labels)
-        noise = confident(answers, np.searchsorted(labels, sample.labels[rows]), labels.tolist())
+        noise = confident(answers, sample.target[rows].astype(np.int64), sample.order)
     moved = (Suspect(int(rows[s.row]), s.given, s.suggested, s.suspicion) for s in noise.suspects)
     return replace(noise, suspects=tuple(moved))
 

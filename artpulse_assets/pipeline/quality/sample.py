@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from artpulse_assets.pipeline import frames
 from artpulse_assets.pipeline.expected import Column
 from artpulse_assets.pipeline.split import near_duplicates
 from artpulse_core.data.limits import Quality
@@ -29,7 +30,7 @@ class Sample:
     """``frame``: usable rows (id, path, label or target, group, dhash, columns; side, fold and unit after the split).
 
     ``quarantine``: path, reason, message of what was left out. ``looks``: one row a picture (``looking.looks``), or
-    None. ``out_of_fold``: n × k probabilities (labels in sorted order) or n values for the train rows in the order
+    None. ``out_of_fold``: n × k probabilities (labels in the order of ``frames.labels``) or n values for the train rows in the order
     of the frame, or None before anything was trained.
     """
 
@@ -88,16 +89,22 @@ class Sample:
         return np.array([f"row {row}" for row in range(len(self.frame))], dtype=object)
 
     @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The labels in index order, see ``frames.labels``."""
+        return frames.labels(self.problem, self.frame)
+
+    @cached_property
     def labels(self) -> np.ndarray:
         """The label of every row, n texts (classification)."""
         return self.frame[LABEL].astype(str).to_numpy() if LABEL in self.frame else np.array([], dtype=str)
 
     @cached_property
     def target(self) -> np.ndarray:
-        """The target as numbers, n: the value, or the index of the label in sorted order."""
+        """The target as numbers, n: the value, or the index of the label in ``order``."""
         if self.regression:
             return self.frame[TARGET].to_numpy(np.float64, na_value=np.nan)
-        return np.unique(self.labels, return_inverse=True)[1].astype(np.float64)
+        places = {label: place for place, label in enumerate(self.order)}
+        return np.array([places[label] for label in self.labels.tolist()], dtype=np.float64)
 
     @cached_property
     def told(self) -> list[str]:

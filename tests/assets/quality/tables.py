@@ -112,5 +112,5 @@ def check(name: str, *args: Any, **more: Any) -> Any:
     """What one check of the table finds; fails when it is not for such data."""
     (entry,) = [entry for entry in CHECKS if entry.name == name]
     data = sample(*args, **more)
-    assert entry.applies(data), f"{name} is not for such data"
+    assert entry.applies(data.problem), f"{name} is not for such data"
     return entry.rule(data)

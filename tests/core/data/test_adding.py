@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from artpulse_core import settings as settings_module
 from artpulse_core.data import adding
 from artpulse_core.data.adding import Draft
-from artpulse_core.data.adding_table import Wishes, from_csv
+from artpulse_core.data.adding_table import from_csv
+from artpulse_core.data.looking import Wishes
 from artpulse_core.errors import DataError, ProblemError
 from artpulse_core.settings import Settings
 
@@ -158,7 +159,44 @@ def test_several_columns_are_refused_together_with_the_options_to_leave_them_out
     assert [issue.code for issue in caught.value.issues] == ["constant", "empty"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "levels", "nullable"),
+    [
+        ([str(1 + place % 4) for place in range(ROWS)], [1, 2, 3, 4], False),
+        (["10", "9", "", "2.0"] * 15, [2, 9, 10], True),
+        (["1", "2", "3A"] * 20, ["1", "2", "3A"], False),
+    ],
+    ids=["whole numbers", "in the order of numbers", "numbers and texts"],
+)
+def test_a_numeric_column_is_a_category_when_a_person_says_so(
+    tmp_path: Path, cells: list[str], levels: list[Any], nullable: bool
+) -> None:
+    draft = drafted(tmp_path, {"category": ("kind",)}, kind=cells)
+    (found,) = [item for item in adding.checked(draft).fields if item.name == "kind"]
+    assert (found.kind, found.levels, found.nullable) == ("category", tuple(levels), nullable)
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        ([f"{place % 3}.5" for place in range(ROWS)], "'kind' holds the fraction 0.5, and a category whole numbers"),
+        ([str(place) for place in range(ROWS)], "'kind' holds 60 different values; a category may have 50"),
+        (["7"] * ROWS, "'kind' holds '7' in every row"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_category_is_refused_with_a_way_out(
+    tmp_path: Path, cells: list[str], says: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        drafted(tmp_path, {"category": ("kind",)}, kind=cells)
+    assert says in caught.value.message
+    assert "--exclude kind" in caught.value.message
+
+
 TARGETS = [
+    ({"category": ("y",)}, {}, "'y' cannot be given to --category too"),
+    ({"category": ("colur",)}, {}, "no column 'colur' (--category); did you mean 'colour'?"),
+    ({"coding": "uci"}, {}, "has not all fields of a shipped problem"),
     ({"target": ""}, {}, "--target COLUMN; there are 'size', 'colour', 'flag', 'y'"),
     ({"target": "Y"}, {}, "no column 'Y' (--target); did you mean 'y'?"),
     ({"target": "colours"}, {}, "did you mean 'colour'?"),

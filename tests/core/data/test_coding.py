@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from artpulse_core.data import problems
 from artpulse_core.data.coding import encode, hint, judge, recode, recode_columns, text_of
-from artpulse_core.data.doubts import TargetWords, doubts, leaning, repeated_rows, resembling
+from artpulse_core.data.doubts import TargetWords, doubts, leaning, resembling
+from artpulse_core.data.repeats import count
 from artpulse_core.errors import DataError
 
 HEART = problems.read(problems.SHIPPED / "heart.toml")
@@ -188,7 +189,8 @@ def test_a_file_of_another_coding_is_refused_until_it_is_stated() -> None:
 def test_a_stated_coding_that_the_values_contradict_is_refused() -> None:
     told = refusals(patients(300, 5), "kaggle")
 
-    assert "remove that line" in told["coding_contradicted"]
+    assert told["coding_contradicted"].startswith("The coding kaggle is stated, but cp 4")
+    assert 'occur only in the coding uci: state coding = "uci" in [source]' in told["coding_contradicted"]
 
 
 def test_a_target_turned_round_in_the_own_coding_names_its_fields_and_no_coding() -> None:
@@ -231,7 +233,7 @@ def test_repeated_rows_do_not_make_a_chance_direction_certain() -> None:
 def test_a_single_repeated_row_in_a_hundred_is_let_pass() -> None:
     table = {name: [*cells, cells[0]] for name, cells in patients(100, 8).items()}
 
-    assert repeated_rows(table) == (1, 101)
+    assert (count(table).again, count(table).rows) == (1, 101)
     assert refusals(table) == {}
 
 

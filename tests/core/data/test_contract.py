@@ -117,7 +117,7 @@ def test_codes_of_a_stated_coding_become_levels_and_gaps() -> None:
 def test_a_code_of_the_other_coding_is_hinted_at_in_both_directions() -> None:
     kept = contract(GRADE, coding="new")
     (issue,) = refused(kept, {"grade": 3})
-    assert 'grade 3 occurs in the coding old: send "coding": "old".' in issue.message
+    assert 'grade 3 occurs only in the coding old: send "coding": "old".' in issue.message
     (issue,) = refused(kept, {"coding": "old", "grade": 2})
     assert (
         issue.message
@@ -176,9 +176,7 @@ def test_the_attribute_of_a_field_is_no_name_for_it() -> None:
     assert {issue.code for issue in found} == {"missing", "extra_forbidden"}
 
 
-def test_a_field_called_coding_is_refused_where_rows_may_state_their_coding() -> None:
-    with pytest.raises(ValueError, match="coding"):
-        contract(Field("coding"), COLOUR)
+def test_a_field_may_be_called_coding_where_rows_have_no_coding_to_state() -> None:
     assert contract(Field("coding")).validate([{"coding": 1}]).matrix.tolist() == [[1.0]]
 
 

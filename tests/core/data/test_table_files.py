@@ -112,7 +112,6 @@ def test_what_is_nowhere_is_downloaded_once_and_checked(tmp_path: Path, shipped:
     ("where", "sha256", "says"),
     [
         ("{address}/t.csv", "0" * 64, "gave another file than the problem states"),
-        ("{address}/t.csv", "", "no sha256"),
         ("{address}/gone.csv", DIGEST, "failed: Not Found"),
         ("http://127.0.0.1:9/t.csv", DIGEST, "failed"),
         ("http://example.org/t.csv", DIGEST, "no https address"),
