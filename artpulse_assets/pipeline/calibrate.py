@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from artpulse_assets.pipeline.areas import Strange
 from artpulse_assets.pipeline.candidates import TrainRows
 from artpulse_core.data.contract import Contract
 from artpulse_core.data.problem import Problem
@@ -17,43 +16,26 @@ from artpulse_core.model.finish import FLOOR, LEAST, TEMPERATURE, Finish, soften
 
 LEVEL = 0.9
 """The share of truths an interval is to cover."""
-ORDINARY = 0.75
-"""This share of the train rows lies near enough to others for the intervals of random folds."""
 
 
 def learn(
-    problem: Problem,
-    rows: TrainRows,
-    out_of_fold: np.ndarray,
-    mixed: np.ndarray,
-    strange: Strange | None = None,
+    problem: Problem, rows: TrainRows, out_of_fold: np.ndarray, mixed: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Arrays of the last step, learned from answers (n × k) by models that had not seen the row.
 
     ``out_of_fold`` had not seen the row's group either, ``mixed`` come from random folds (the same array where nothing
     is grouped). A temperature is learned from both: what is asked later is partly of groups that were learned from, and
-    the temperature of strange groups alone makes the model too modest about them. Intervals are widened for what lies
-    as far from the known as the ``strange`` rows.
+    the temperature of strange groups alone makes the model too modest about them.
     """
     if rows.task == "regression":
         low, high = problem.target.minimum, problem.target.maximum
-        arrays = interval.fit(
+        return interval.fit(
             rows.y,
             out_of_fold[:, 0],
             rows.encoded.matrix,
             level=LEVEL,
             minimum=-np.inf if low is None else low,
             maximum=np.inf if high is None else high,
-        )
-        if strange is None:
-            return arrays
-        return interval.stretch(
-            arrays,
-            strange.y,
-            strange.values,
-            strange.matrix,
-            column=strange.distance,
-            ordinary=float(np.quantile(rows.encoded.matrix[:, strange.distance], ORDINARY)),
         )
     told = [out_of_fold] if mixed is out_of_fold else [out_of_fold, mixed]
     heat = temperature(np.tile(rows.y, len(told)), np.concatenate(told))

@@ -209,26 +209,19 @@ def fit_predict(
     rows: TrainRows, inside: np.ndarray, x: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
 ) -> np.ndarray:
     """Answers (m × k) to other rows ``x`` by a model fitted on the rows ``inside`` (mask or indices) alone."""
-    return answered(rows, inside, x, algorithm, params, seed)[0]
-
-
-def answered(
-    rows: TrainRows, inside: np.ndarray, x: np.ndarray, algorithm: str, params: Mapping[str, Any], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """As ``fit_predict``, and the rows ``x`` as that model took them (m × w)."""
     fitted = encode(rows, inside)
     model = _fitted(rows, fitted, rows.y[inside], algorithm, params, seed)
     if rows.encoding:
         x = table.get(rows.encoding).open(fitted.arrays).transform(x)
-    return _answers(model, x, rows.task), x
+    return _answers(model, x, rows.task)
 
 
-def columns(rows: TrainRows, fitted: table.Fitted) -> Columns:
+def _columns(rows: TrainRows, fitted: table.Fitted) -> Columns:
     """What is known of the columns of the fitted rows."""
     if not rows.encoding:
         return Columns(blocks=rows.blocks)
     chosen = table.get(rows.encoding)
-    return Columns(chosen.open(fitted.arrays).names, chosen.apart, chosen.distance)
+    return Columns(chosen.open(fitted.arrays).names, chosen.apart, chosen.distances)
 
 
 def _enough(rows: TrainRows, inside: np.ndarray, part: int) -> None:
@@ -250,7 +243,7 @@ def _fitted(
     parts = 0
     if rows.task == "classification":
         parts = min(estimators.CALIBRATION_PARTS, int(np.bincount(y).min()))
-    made = estimators.make(rows.task, params, seed=seed, parts=parts, columns=columns(rows, fitted))
+    made = estimators.make(rows.task, params, seed=seed, parts=parts, columns=_columns(rows, fitted))
     return made.fit(fitted.matrix, y)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from artpulse_assets.pipeline import areas, calibrate, candidates, estimators, evaluate, export
+from artpulse_assets.pipeline import calibrate, candidates, estimators, evaluate, export
 from artpulse_assets.pipeline.candidates import Candidate, TrainRows
 from artpulse_assets.pipeline.estimators import Effort
 from artpulse_assets.pipeline.memo import Memo
@@ -82,13 +82,6 @@ def settle(
     alone = raw = chosen.out_of_fold
     if len(np.unique(units)) < len(units):
         raw = evaluate.random_folds(rows, field, chosen.algorithm, problem.training.seed, memo)
-    strange = areas.left_out(rows, _alone(field, chosen), problem.training.seed, memo)
-    state = calibrate.learn(problem, rows, alone, raw, strange)
+    state = calibrate.learn(problem, rows, alone, raw)
     finish = calibrate.finish(problem.contract, rows, state)
     return Winner(rows, chosen, field, board, state, finish, alone, raw)
-
-
-def _alone(field: Mapping[str, Candidate], chosen: Candidate) -> Candidate:
-    """The candidate itself, or the first of those it is the mean of."""
-    members = chosen.params["members"] if chosen.algorithm in evaluate.TOGETHER else [chosen.algorithm]
-    return field[members[0]]

@@ -42,13 +42,13 @@ USUAL_QUICK: Mapping[str, tuple[str, ...]] = {"embedding": ("discriminant",)}  #
 class Columns:
     """What an estimator may want to know of the columns it is given.
 
-    ``names`` are those of a table set; ``apart`` says which of them know nothing of rows nearby, ``distance`` which
-    one how far the nearest known row is. ``blocks`` are the widths of the blocks of a set of pictures.
+    ``names`` are those of a table set; ``apart`` says which of them know nothing of rows nearby, ``distances`` which
+    two how far the first and the fourth nearest known row are. ``blocks`` are the widths of the blocks of a set of pictures.
     """
 
     names: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
-    distance: str = ""
+    distances: tuple[str, ...] = ()
     blocks: tuple[int, ...] = ()
 
 
@@ -168,7 +168,7 @@ def _default(algorithm: str, task: str, width: int) -> dict[str, Any]:
         case "gated_boosting", _:
             plain = _default("hist_gradient_boosting", task, width)
             far = {**plain, "learning_rate": 0.05, "min_samples_leaf": 40}
-            return {"near": plain, "far": far, "full_km": 1.0, "none_km": 8.0}
+            return {"near": plain, "far": far, "full_km": 0.0, "none_km": 10.0}
         case "discriminant", _:
             return {"shrinkage": 0.6}
         case _:
@@ -233,14 +233,15 @@ def _discriminant(params: dict[str, Any], _seed: int, _parts: int, columns: Colu
 def _gated_boosting(params: dict[str, Any], seed: int, _parts: int, columns: Columns) -> Any:
     from artpulse_assets.pipeline.gated import GatedRegressor
 
-    if not columns.apart or columns.distance not in columns.names:
+    if not columns.apart or not columns.distances:
         raise DataError(
-            "gated_boosting needs a table set with a column that says how far the nearest known row is (housing);"
-            " use hist_gradient_boosting with other sets."
+            "gated_boosting needs a table set with columns that say how far known rows are (housing); use"
+            " hist_gradient_boosting with other sets."
         )
     place = {name: at for at, name in enumerate(columns.names)}
     apart = tuple(place[name] for name in columns.apart)
-    return GatedRegressor(distance=place[columns.distance], apart=apart, seed=seed, **params)
+    first, fourth = (place[name] for name in columns.distances)
+    return GatedRegressor(distances=(first, fourth), apart=apart, seed=seed, **params)
 
 
 def _ensemble(name: str, *, one_job: bool = False) -> Maker:

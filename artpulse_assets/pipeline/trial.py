@@ -93,7 +93,7 @@ def of_split(
     problem = problem if folder is None else _at(problem, folder)
     frame = read(problem, settings, say)
     return run(
-        problem, frame, cuts.cuts(kind, _whole(problem, frame), problem.training.seed), kind, effort, say
+        problem, frame, cuts.cuts(kind, whole(problem, frame), problem.training.seed), kind, effort, say
     )
 
 
@@ -185,7 +185,8 @@ def _test(problem: Problem, part: pd.DataFrame, rows: TrainRows) -> TestRows:
     return test
 
 
-def _whole(problem: Problem, frame: pd.DataFrame) -> Whole:
+def whole(problem: Problem, frame: pd.DataFrame) -> Whole:
+    """All rows of a frame as ``cuts`` takes them."""
     every = frames.train_rows(problem, frame.assign(side="train", fold=0))
     return Whole(
         every.y,

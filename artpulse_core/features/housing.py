@@ -97,7 +97,7 @@ class Housing(TableSet):
     version = 1
     together = TOGETHER
     apart = OWN_NAMES
-    distance = "km to neighbour 1"
+    distances = ("km to neighbour 1", "km to neighbour 4")
 
     def fit(self, fields: Sequence[FieldLike], x: np.ndarray, y: np.ndarray | None, *, seed: int) -> Fitted:
         """``seed`` is not used: there is no chance in it. Raises ``ProblemError`` for other fields or no targets."""

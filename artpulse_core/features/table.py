@@ -92,8 +92,8 @@ class TableSet(ABC):
     """Names of fields that say something only together, as two coordinates do; explanations do not part them."""
     apart: tuple[str, ...] = ()
     """The columns that say nothing of rows of training nearby, in a set that has others."""
-    distance: str = ""
-    """The column that says how far the nearest row of training is, in km, in a set that has others."""
+    distances: tuple[str, ...] = ()
+    """The two columns that say how many km the first and fourth nearest row of training are away, where there are any."""
 
     @abstractmethod
     def fit(self, fields: Sequence[FieldLike], x: np.ndarray, y: np.ndarray | None, *, seed: int) -> Fitted:

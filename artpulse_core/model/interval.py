@@ -31,8 +31,6 @@ ROWS_A_KNOT = 50
 MOST_KNOTS = 12
 ROWS_TO_CHOOSE = 3_000  # more of them find the same columns, in seconds
 PRIOR = 20.0  # rows' worth of belief that a column says nothing
-ROWS_A_STEP = 250  # of strange rows, so that a share of 90 % of them is known to 2 %
-MOST_STEPS = 6
 LEAST_GAIN = 0.002  # nats a row by which a column must tell more of the error's size
 
 
@@ -97,59 +95,12 @@ def fit(
     return {PREFIX + name: array for name, array in arrays.items()}
 
 
-def stretch(
-    arrays: Mapping[str, np.ndarray],
-    y: np.ndarray,
-    values: np.ndarray,
-    features: np.ndarray,
-    *,
-    column: int,
-    ordinary: float,
-) -> dict[str, np.ndarray]:
-    """The arrays of intervals that also hold the truth of strange rows: wider by what ``column`` says of strangeness.
-
-    ``y`` and ``values`` (m) are of rows unlike those the intervals were made of, answered by a model that saw none like
-    them; ``features`` m × w. Up to ``ordinary`` in that column nothing changes; beyond it the width grows, never
-    shrinks, to what covers the level's share of these rows. Fewer than ``ROWS_A_STEP`` of them change nothing.
-    """
-    half = arrays[PREFIX + "half"] * _spread(_kept(arrays), _table(np.asarray(values, float), features))
-    beyond = np.flatnonzero(features[:, column] > ordinary)
-    beyond = beyond[np.argsort(features[beyond, column], kind="stable")]
-    steps = min(MOST_STEPS, len(beyond) // ROWS_A_STEP)
-    if not steps:
-        return dict(arrays)
-    ratio = np.abs(y - values) / np.maximum(half, np.finfo(np.float64).tiny)
-    parts = np.array_split(beyond, steps)
-    knots = [ordinary, *(float(np.median(features[part, column])) for part in parts)]
-    needed = [1.0, *(float(np.quantile(ratio[part], float(arrays[PREFIX + "level"]))) for part in parts)]
-    logs = np.log(np.maximum.accumulate(needed))
-    added = {"columns": [column], "sizes": [len(knots)], "knots": knots, "logs": logs}
-    return {
-        **arrays,
-        **{
-            PREFIX + name: np.concatenate([arrays[PREFIX + name], np.asarray(more)]).astype(
-                arrays[PREFIX + name].dtype
-            )
-            for name, more in added.items()
-        },
-    }
-
-
 def bounds(
     values: np.ndarray, arrays: Mapping[str, np.ndarray], features: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bound of each value; ``features`` are the encoded columns (m × w) as in ``fit``."""
-    half = arrays[PREFIX + "half"] * _spread(
-        _kept(arrays), _table(np.asarray(values, dtype=np.float64), features)
-    )
-    low, high = arrays[PREFIX + "range"]
-    # A value outside the range of the truth still gets an interval, an empty one on the nearest end of the range.
-    return np.clip(values - half, low, high), np.clip(values + half, low, high)
-
-
-def _kept(arrays: Mapping[str, np.ndarray]) -> list[Factor]:
     ends = np.cumsum(arrays[PREFIX + "sizes"])[:-1]
-    return [
+    factors = [
         Factor(int(column), knots, logs)
         for column, knots, logs in zip(
             arrays[PREFIX + "columns"],
@@ -158,6 +109,10 @@ def _kept(arrays: Mapping[str, np.ndarray]) -> list[Factor]:
             strict=False,
         )
     ]
+    half = arrays[PREFIX + "half"] * _spread(factors, _table(np.asarray(values, dtype=np.float64), features))
+    low, high = arrays[PREFIX + "range"]
+    # A value outside the range of the truth still gets an interval, an empty one on the nearest end of the range.
+    return np.clip(values - half, low, high), np.clip(values + half, low, high)
 
 
 def _table(values: np.ndarray, features: np.ndarray | None) -> np.ndarray:

@@ -29,6 +29,7 @@ FEWER: dict[str, dict[str, Any]] = {
     "extra_trees": {"n_estimators": 12},
     "gradient_boosting": {"n_estimators": 12},
     "hist_gradient_boosting": {"max_iter": 12},
+    "gated_boosting": {"near": {"max_iter": 12}, "far": {"max_iter": 12}},
 }
 
 
@@ -68,10 +69,9 @@ def test_what_is_served_says_what_was_trained(algorithm: str, labels: int, calib
         **FEWER.get(algorithm, {}),
     }
     matrix = rows.encoded.matrix
-    blocks = (matrix.shape[1],)
-    model = estimators.make(
-        rows.task, params, seed=3, parts=3, columns=estimators.Columns(blocks=blocks)
-    ).fit(matrix, rows.y)
+    names = tuple(f"{place}" for place in range(matrix.shape[1]))
+    columns = estimators.Columns(names, names[:4], names[:2], blocks=(len(names),))
+    model = estimators.make(rows.task, params, seed=3, parts=3, columns=columns).fit(matrix, rows.y)
     graph = session(export.to_onnx(model, matrix.shape[1]))
     contract = Contract("p", "table", Target("t", rows.labels), FIELDS, rows.task)
     if labels:

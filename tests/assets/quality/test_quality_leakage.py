@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.assets.quality.tables import check, pictures, problem, rows, sample
+from tests.assets.quality.tables import check, pictures, problem, rows
 
 IMAGES = problem(source="images")
 HELD, LEARNED = 0, 2  # rows of the two sides

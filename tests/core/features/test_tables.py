@@ -88,7 +88,7 @@ def test_fitted_arrays_travel_in_an_npz_without_objects(tmp_path: Path) -> None:
 
 
 def test_an_unknown_set_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ProblemError, match="'tables'; there are: table, housing, housing_apart"):
+    with pytest.raises(ProblemError, match="'tables'; there are: table, heart, housing, housing_apart"):
         table.get("tables")
 
 
