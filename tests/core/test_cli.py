@@ -49,6 +49,7 @@ def no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 UNKNOWN = [
     ("train", "--problem", "nobody"),
     ("retrain", "--problem", "nobody"),
+    ("evaluate", "--problem", "nobody"),
     ("drift", "run", "--problem", "nobody"),
     ("drift", "history", "--problem", "nobody"),
     ("predict", "--problem", "nobody", "--row", "{}"),
@@ -107,7 +108,7 @@ def test_what_is_not_there_is_one_sentence_or_one_document(
 @pytest.mark.parametrize(
     "words",
     [
-        ("data", "generate", "--per-label", "1"), ("train",), ("retrain",), ("evaluate",), ("drift", "run"), ("drift", "history"),
+        ("data", "generate", "--per-label", "1"), ("train",), ("retrain",), ("drift", "run"), ("drift", "history"),
         ("predict", "--row", "{}"), ("models", "list"), ("models", "show", "art"), ("models", "verify", "art"),
         ("promote", "art"), ("rollback", "art", "--reason", "x"), ("serve",), ("demo", "--once"), ("status",),
         ("models", "diff", "art"), ("models", "freeze", "art", "--reason", "x"), ("rollout", "status", "art"),
