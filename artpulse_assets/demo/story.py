@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from artpulse_assets.commands.lanes import run_monitoring, run_training
+from artpulse_assets.demo import beside
 from artpulse_assets.demo.server import Server, ServerFailed
 from artpulse_core.commands.finding import opened
 from artpulse_core.commands.telling import Wanted
@@ -76,6 +77,13 @@ class Story:
     def train(self, problem: str) -> dict[str, Any]:
         """Run the training job of a problem."""
         return run_training(self.settings, problem, self.say, "demo")
+
+    def champion(self, problem: str) -> int:
+        """The champion's version, which a finished training leaves."""
+        version = opened(self.settings)[1].alias(problems.get(self.settings, problem).model, "champion")
+        if version is None:
+            raise ServerFailed(f"The training of {problem} left no champion.")
+        return version
 
     def tell_server(self) -> None:
         """Ask the agent to look at the registry now, as a promotion does."""
@@ -223,6 +231,23 @@ def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     story.paint(FIRST)
     story.chapter("art_core5: pictures → features → dataset → candidates → champion")
     first = story.train("art_core5")
+    tables = [name for name in TABLES if name in story.settings.problems]
+    with beside.training(story.settings, tables) as training:
+        server = _art(story, server_for, first)
+        if tables:
+            story.chapter(
+                f"{' and '.join(tables)}: tables of real data that ship with ArtPulse, trained meanwhile"
+            )
+            training.wait()
+    story.tell_server()
+    for name in tables:
+        server.wait_for(name, story.champion(name))
+        story.predict_table(server, name)
+    return server
+
+
+def _art(story: Story, server_for: Callable[[], Server], first: dict[str, Any]) -> Server:
+    """What happens to the pictures from the first champion on."""
     story.chapter("Serve it: an agent and two gunicorn workers")
     server = server_for()
     waited = server.wait_for("art_core5", first["champion"])
@@ -248,11 +273,4 @@ def tell(story: Story, server_for: Callable[[], Server]) -> Server:
     story.tell_server()
     server.wait_for("art", second["champion"])
     story.predict_picture(server)
-    for name in TABLES:
-        if name in story.settings.problems:
-            story.chapter(f"{name}: a table of real data that ships with ArtPulse")
-            third = story.train(name)
-            story.tell_server()
-            server.wait_for(name, third["champion"])
-            story.predict_table(server, name)
     return server
