@@ -59,7 +59,7 @@ def model_card(
     as in ``document``. Any key may be missing, and what is missing is left out of the card rather than made up. Of the
     contract the card reads ``input``, ``target`` (``name``, ``labels``, ``description``, ``unit``, ``positive_label``,
     ``capped_at``) and ``fields`` (``name``, ``kind``, ``levels``, ``minimum``, ``maximum``, ``nullable``, ``unit``,
-    ``description``); of ``manifest["provenance"]`` also ``weights``: ``[{"name", "licence", "trained_on", "sha256"}]``.
+    ``description``); ``manifest["provenance"]`` is shown, of it ``origin_of_features`` says where learned numbers come from.
     """
     known = {**dict.fromkeys(document.KEYS), **evaluation}
     words = {name: _texts((card or {}).get(name)) for name in document.CARD_KEYS}

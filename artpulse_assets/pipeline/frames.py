@@ -49,6 +49,11 @@ def computed_fingerprint(problem: Problem) -> str:
     return features.get(problem.features).fingerprint
 
 
+def origin(problem: Problem) -> str:
+    """Where the numbers of a picture come from that somebody else's network gives; empty for plain code."""
+    return "" if problem.source.kind == "table" else features.get(problem.features).origin
+
+
 def inputs_fingerprint(problem: Problem) -> str:
     """What must be equal for two input matrices to mean the same: the feature set, or a table's fields."""
     if problem.source.kind == "images":

@@ -110,6 +110,7 @@ def challenge(
         "git_commit": tracking.git_commit(),
         "mlflow_run_id": runs[chosen.algorithm],
         "mlflow_runs": runs,
+        "origin_of_features": frames.origin(problem),
     }
     packed = package.make(
         problem,

@@ -117,11 +117,9 @@ def test_a_model_no_better_than_the_baseline_says_so_first() -> None:
 
 
 def test_weights_of_others_are_named_with_their_licence() -> None:
-    weights = [{"name": "net", "licence": "Apache-2.0", "trained_on": "ImageNet-1k", "sha256": "96"}]
-    made = {**manifest(), "provenance": {**manifest()["provenance"], "weights": weights}}
-    assert "| Weights of net | trained on ImageNet-1k; licence: Apache-2.0; sha256 `96` |" in model_card(
-        made, {}, CONTRACT
-    )
+    origin = "The numbers are those of a net trained on ImageNet-1k, under the Apache License 2.0."
+    made = {**manifest(), "provenance": {**manifest()["provenance"], "origin_of_features": origin}}
+    assert f"| Origin of features | {origin} |" in model_card(made, {}, CONTRACT)
 
 
 def test_the_card_says_how_to_make_the_model_again_and_trusts_no_odd_commit() -> None:
