@@ -86,7 +86,12 @@ def digest(frame: pd.DataFrame) -> str:
     import pandas as pd
 
     whole = hashlib.sha256("\x00".join(map(str, frame.columns)).encode())
-    whole.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    floats = [name for name, kind in frame.dtypes.items() if kind == np.float64]
+    # pandas hashes column by column: 0.4 s for the 3,056 of an embedding, and a lane asks a dozen times
+    whole.update(np.ascontiguousarray(frame[floats].to_numpy(np.float64)).tobytes())
+    rest = frame.drop(columns=floats)
+    if len(rest.columns):
+        whole.update(pd.util.hash_pandas_object(rest, index=False).to_numpy().tobytes())
     return whole.hexdigest()
 
 
