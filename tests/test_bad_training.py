@@ -96,7 +96,7 @@ def test_a_folder_with_every_kind_of_broken_file_and_odd_labels_gives_a_model_an
     assert "caf\\\\xe9" in out and "\\u5355" in out
 
 
-@pytest.mark.parametrize("bytes_left", [60_000, 700_000])
+@pytest.mark.parametrize("bytes_left", [60_000, 1_000_000])
 def test_a_training_on_a_disk_that_is_full_fails_with_a_sentence_and_leaves_nothing_half_written(
     bytes_left: int, mlflow_store: Path, tmp_path: Path
 ) -> None:
